@@ -35,6 +35,7 @@ def mined(folder: str, cache: str, workers: int, checkout: Path = HERE) -> dict:
         str(workers),
         NUMBA_CACHE_DIR=cache,
         PYTHONPATH=str(checkout),
+        PYTHONSAFEPATH="1",  # not the package of the current folder
     )
     return json.loads(out) | used
 

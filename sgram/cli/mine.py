@@ -152,34 +152,40 @@ def mine(
 
     sgram mine rollouts.parquet --method paper -o paper.json
     """
-    from sgram.mining.run import MiningJob
+    from sgram.mining.encoding_process import open_embedder
 
     check_outputs({"-o": output}, stdout=True)
     check_folder(runs)
     check_no_options(paths, "mine")
     check_one_output(output, as_json)
-    job = MiningJob(
-        paths=tuple(paths),
-        config=config,
-        resources=Resources(workers=workers, memory=parse_size(memory)),
-        background=tuple(background or ()),
-        classifier=classifier,
-        dialect=reading.dialect,
-        options=reading.options(),
-        runs=runs,
-    )
-    job.check(output)
-    if dry_run:
-        _show_plan(job, output, as_json)
-        return
-    with switching_meter() as show:
-        report = partial(_show_progress, show)
-        if engine == "ray":
-            from sgram.mining.parts.job import mine_by_parts
+    resources = Resources(workers=workers, memory=parse_size(memory))
+    # a model is loaded in another process, from before the miner is imported
+    n_processes = 1 if dry_run or engine == "ray" else workers
+    with open_embedder(config.embedder, config.seed, n_processes) as embedder:
+        from sgram.mining.run import MiningJob
 
-            outcome = mine_by_parts(job, parts, open_engine(engine, address), report, fresh)
-        else:
-            outcome = job.run(report, fresh=fresh)
+        job = MiningJob(
+            paths=tuple(paths),
+            config=config,
+            resources=resources,
+            background=tuple(background or ()),
+            classifier=classifier,
+            dialect=reading.dialect,
+            options=reading.options(),
+            runs=runs,
+        )
+        job.check(output)
+        if dry_run:
+            _show_plan(job, output, as_json)
+            return
+        with switching_meter() as show:
+            report = partial(_show_progress, show)
+            if engine == "ray":
+                from sgram.mining.parts.job import mine_by_parts
+
+                outcome = mine_by_parts(job, parts, open_engine(engine, address), report, fresh)
+            else:
+                outcome = job.run(report, fresh, embedder)
     write_lexicon(outcome, output)
     show_outcome(outcome, output, rows, as_json)
     if config.embedder == "auto" and outcome.lexicon.source["embedder"] == "hash":

@@ -14,9 +14,11 @@ Models run on the CPU. The network is used only for a hub name that is not in th
 safetensors only.
 """
 
+import gc
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cached_property, partial
 from hashlib import blake2b, file_digest
 from importlib import metadata
@@ -135,7 +137,8 @@ class SentenceEmbedder:
     @cached_property
     def _model(self) -> "SentenceTransformer":
         try:
-            from sentence_transformers import SentenceTransformer
+            with without_garbage_collection():
+                from sentence_transformers import SentenceTransformer
         except ImportError as error:
             raise MissingExtraError(
                 f"sentence-transformers is installed but fails to import ({_first_line(error)}): "
@@ -156,6 +159,22 @@ class SentenceEmbedder:
         return np.asarray(
             self._model.encode(list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False)
         )
+
+
+@contextmanager
+def without_garbage_collection() -> Iterator[None]:
+    """Collect no cycles inside the block.
+
+    The thousands of modules of a large library are no garbage, and looking at them again and again takes a fifth of the
+    import.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _model_digest(folder: Path) -> str:

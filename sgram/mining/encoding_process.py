@@ -8,6 +8,7 @@ A process gets texts as JSON and returns the bytes of an array. If it ends early
 encodes by itself, with the same vectors or the same error.
 """
 
+import gc
 import json
 import os
 import socket
@@ -124,6 +125,7 @@ def _ask(connection: Connection, texts: Sequence[str]) -> AnyArray | None:
 def _serve(embedder: Embedder, descriptors: Sequence[int]) -> None:
     """Load the model, fork into one process a connection, and answer until the connection is closed."""
     embedder.encode(["so"])
+    gc.freeze()  # the forked processes share what is loaded
     connections = [Connection(descriptor) for descriptor in descriptors]
     served = connections[0]
     forked = []

@@ -163,14 +163,18 @@ class MiningJob:
             },
         }
 
-    def run(self, progress: Progress, fresh: bool = False) -> MiningOutcome:
+    def run(self, progress: Progress, fresh: bool = False, embedder: Embedder | None = None) -> MiningOutcome:
         """Run the job, resume it, or load its products if it is finished; `fresh` starts it again.
+
+        `embedder` is that of the config if it has been opened already.
 
         Raise `SgramError` if another process runs the job, `InputError` if an input changes while it is read, and every
         error of `check`, `TraceReader` and `Miner.fit`.
         """
         self.check()
         config = self.config
+        if embedder is not None:
+            return self._run(embedder, progress, fresh)
         with open_embedder(config.embedder, config.seed, self.resources.workers) as embedder:
             return self._run(embedder, progress, fresh)
 
