@@ -37,6 +37,8 @@ SIGNS: Mapping[Verdict, tuple[str, str]] = {
 """Verdict -> its sign and its words."""
 MAX_COLUMNS = 4
 """Runs beside each other; of more, each is a row."""
+_MAX_NAMES = 2
+"""Quantities that a cell names."""
 _PLACEBO_NOTE = "What random phrases show, too, is not about planning."
 
 
@@ -230,18 +232,33 @@ def _level_beside_steps(
     return replace(cell, verdict=remark, detail=detail, sort_key=None)
 
 
+def _name_some(names: Sequence[str]) -> str:
+    """Return the first names, and how many there are more.
+
+    >>> _name_some(["semantic entropy", "planning share (wrong)", "grams a trace"])
+    'semantic entropy, planning share (wrong) and 1 more'
+    """
+    n_more = len(names) - _MAX_NAMES
+    return ", ".join(names[:_MAX_NAMES]) + (f" and {n_more} more" if n_more > 0 else "")
+
+
 def _placebo_row(analysis: "Analysis", comparisons: Sequence[PlaceboComparison]) -> GridRow:
     """Return of how many quantities the lexicon lies beyond random phrases, for each source."""
-    counts = {source: [0, 0] for source in analysis.sources}
+    names_beyond: dict[str, list[str]] = {source: [] for source in analysis.sources}
+    counts = dict.fromkeys(analysis.sources, 0)
     for comparison in comparisons:
+        title = comparison.table.title
         for row in comparison.table.records():
-            source = next((name for name in analysis.sources if row.text("of").split(" · ")[0] == name), None)
-            if source is not None and row.text("verdict") != "no interval":
-                counts[source][0] += row.text("verdict") != "no difference shown"
-                counts[source][1] += 1
+            source, *others = row.text("of").split(" · ")
+            if source in counts and row.text("verdict") != "no interval":
+                counts[source] += 1
+                if row.text("verdict") != "no difference shown":
+                    name = f"{title[:1].lower()}{title[1:]}".partition(",")[0]  # without its unit
+                    names_beyond[source].append(f"{name} ({', '.join(others)})" if others else name)
     cells: list[GridCell | None] = []
     for source in analysis.sources:
-        n_beyond, n_compared = counts[source]
+        names, n_compared = names_beyond[source], counts[source]
+        n_beyond = len(names)
         if not n_compared:
             cells.append(GridCell((), "?", "cannot say", "no random phrases stand beside it", tone="unknown"))
             continue
@@ -251,6 +268,7 @@ def _placebo_row(analysis: "Analysis", comparisons: Sequence[PlaceboComparison])
                 (f"{n_beyond} of {n_compared}",),
                 "≈" if not n_beyond else "≠",
                 verdict,
+                _name_some(names),
                 tone="up" if n_beyond else "flat",
                 sort_key=n_beyond / n_compared,
             )
