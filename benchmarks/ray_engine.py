@@ -125,7 +125,7 @@ def main() -> None:
                     file.write(json.dumps({"id": f"{number}-{row}", "response": text}) + "\n")
 
         def tag(flags: list[str], folder: Path) -> Measured:
-            arguments = ("tag", str(inputs), "-t", str(root / "tokenizer.json"), "-o", f"{folder}/")
+            arguments = ("tag", str(inputs), "--tokenizer", str(root / "tokenizer.json"), "-o", f"{folder}/")
             return measured_sgram(*arguments, *flags)[1]
 
         def masks(folder: Path) -> list[Path]:

@@ -2,9 +2,9 @@
 
     python benchmarks/tag_command.py [--megabytes 40] [--rounds 3]
 
-In turn, each in a process of its own: ``sgram tag FILE -t TOKENIZER -o masks.parquet`` on that much text of real
-traces, and a script that reads the same file and calls the tokenizer's ``encode_batch`` on its texts. Total CPU of each
-process, start of Python included, and CPU less that of the same command on a file of one trace.
+In turn, each in a process of its own: ``sgram tag FILE --tokenizer TOKENIZER -o masks.parquet`` on that much text of
+real traces, and a script that reads the same file and calls the tokenizer's ``encode_batch`` on its texts. Total CPU
+of each process, start of Python included, and CPU less that of the same command on a file of one trace.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def encode_cpu(tokenizer: Path, traces: Path) -> float:
 
 def tag_cpu(tokenizer: Path, traces: Path, masks: Path) -> float:
     """Return the CPU seconds of ``sgram tag``."""
-    return measured_sgram("tag", str(traces), "-t", str(tokenizer), "-o", str(masks), "--json")[1]["cpu"]
+    return measured_sgram("tag", str(traces), "--tokenizer", str(tokenizer), "-o", str(masks), "--json")[1]["cpu"]
 
 
 def main() -> None:
