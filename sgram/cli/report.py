@@ -40,7 +40,7 @@ _MODEL = Parameter(
     help="Compute log-probabilities and entropies with this model (a folder, smollm2, a name on the hub); "
     "they are written beside the page in .scored.jsonl.gz."
 )
-_LOOKUP_CHARS = 300_000
+_LOOKUP_CHARS = 60_000
 """Characters of the traces that can be looked up on the page; `sgram view` shows any number."""
 _INPUT_SUFFIXES = {".jsonl", ".json", ".parquet", ".gz", ".zst", ".eval"}
 
