@@ -20,6 +20,7 @@ import orjson
 import sgram
 from sgram.errors import InputError, UsageError
 from sgram.files import canonical_json, digest, excerpt, pretty_json, write_bytes
+from sgram.lexicon import SentenceScorer
 from sgram.run_directory import RunDirectory
 from sgram.safe_reading import open_raw
 from sgram.training.evolve.evolve_config import EvolveConfig
@@ -73,7 +74,8 @@ class EvolveResult:
 def evolve_identity(config: EvolveConfig) -> dict[str, Any]:
     """Return what the name of a run's directory is the digest of: configuration, library versions and processes.
 
-    A file among the settings counts by its content, not by its path. Raise `MissingExtraError` if a library is missing.
+    A file among the settings counts by its content, not by its path, a sentence scorer that is used by its digest.
+    Raise `MissingExtraError` if a library is missing.
     """
     versions = library_versions()
     settings = config.identity()
@@ -81,6 +83,8 @@ def evolve_identity(config: EvolveConfig) -> dict[str, Any]:
         if is_url(settings[name]) or Path(settings[name]).is_file():
             with open_raw(settings[name]) as file:
                 settings[name] = f"file {digest(file.read())}"
+    if config.run_config().uses_scorer:
+        settings["scorer"] = SentenceScorer.load(config.scorer).digest
     processes = launched_ranks().identity()
     return {"verb": "evolve", "config": settings, "sgram": sgram.__version__, "versions": versions, **processes}
 
@@ -135,6 +139,7 @@ def _run_with_threads(config: EvolveConfig, directory: Path, on_progress: Progre
 
 def _run(config: EvolveConfig, directory: Path, on_progress: ProgressCallback, ranks: Ranks) -> None:
     from sgram.training.evolve import setup
+    from sgram.training.experiments.setup import load_scorer
 
     with ExitStack() as closing:
         with ranks.main_first():
@@ -142,6 +147,7 @@ def _run(config: EvolveConfig, directory: Path, on_progress: ProgressCallback, r
             closing.callback(getattr(task, "close", lambda: None))
             parts = setup.make_parts(config, task, on_progress)
             lexicon = setup.make_lexicon(config, task, directory)
+            load_scorer(config.run_config(), directory)
         _train(config, directory, parts, lexicon, on_progress, ranks)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sgram.errors import InputError, SgramError, UsageError
+from sgram.lexicon import SentenceScorer
 from sgram.run_directory import lock_folder
 from sgram.traces import read_traces
 from sgram.training.evolve import setup
@@ -81,6 +82,13 @@ def test_a_run_is_whole_in_its_directory(done):
     runs = EvolveRun.from_parts(0, 0, result.steps, result.start, result.final, result.evaluations)
     assert [step for step, _ in runs.evaluations] == [0, 2, 4]
     assert result.final.accepted.n == sum(row["proposer/entered"] for row in sampled[1:])
+
+
+def test_a_run_that_marks_sentences_keeps_its_scorer(tmp_path):
+    config = replace(CONFIG, steps=2, iterations=1, mask="grams-in-sentences")
+    result = run_evolve(config, tmp_path)
+    assert (result.directory / "scorer.json").exists()
+    assert evolve_identity(config)["config"]["scorer"] == SentenceScorer.load("sgram").digest
 
 
 def test_rollouts_are_traces_of_the_roles(done):
