@@ -15,7 +15,10 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 
@@ -32,39 +35,70 @@ from sgram.files import digest
 from sgram.mining.products import CANDIDATES, EXAMPLES, LEXICON
 
 Measured = dict[str, float]
-Job = Callable[[str, Path], Path]
-"""Runs a job with the flags of an engine in a new folder; returns the folder of its results."""
 
 
-def cluster_cpu() -> float:
-    """Return the CPU seconds of all processes below this one, with those that have ended below them."""
-    fields = {}
+class ClusterMeter(threading.Thread):
+    """Follows the CPU time of the daemons of the cluster and of their workers.
+
+    Workers of Ray end when they are idle, and nobody waits for them, so that their time is lost unless it is read while
+    they live: it is read twenty times a second.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.seconds: dict[tuple[int, str], float] = {}
+        """CPU seconds by process and its start, as last seen."""
+
+    def run(self) -> None:
+        """Read until the program ends."""
+        while True:
+            self.read()
+            time.sleep(0.05)
+
+    def read(self) -> float:
+        """Read all processes, and return the CPU seconds of those below the Ray daemons started here."""
+        fields = {}
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                words = path.read_text().rpartition(")")[2].split()
+                fields[int(path.parent.name)] = int(words[1]), words[19], sum(map(int, words[11:13]))
+        below = set(DAEMONS)
+        while more := {process for process, (parent, *_) in fields.items() if parent in below} - below:
+            below |= more
+        for process in below & fields.keys():
+            _, start, ticks = fields[process]
+            self.seconds[process, start] = ticks / os.sysconf("SC_CLK_TCK")
+        return sum(list(self.seconds.values()))
+
+
+DAEMONS: set[int] = set()
+"""Processes of the cluster that this one has started."""
+
+
+def child_processes() -> set[int]:
+    """Return the processes whose parent is this one."""
+    children = set()
     for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            text = path.read_text()
-        except OSError:
-            continue
-        after_name = text.rpartition(")")[2].split()
-        fields[int(path.parent.name)] = int(after_name[1]), sum(map(int, after_name[11:15]))
-    below = {os.getpid()}
-    for _ in fields:
-        more = {process for process, (parent, _) in fields.items() if parent in below} - below
-        if not more:
-            break
-        below |= more
-    below.discard(os.getpid())
-    return sum(fields[process][1] for process in below) / os.sysconf("SC_CLK_TCK")
+        with suppress(OSError):
+            if int(path.read_text().rpartition(")")[2].split()[1]) == os.getpid():
+                children.add(int(path.parent.name))
+    return children
 
 
-def run_once(job: Callable[[list[str]], Measured], flags: list[str]) -> float:
+def run_once(job: Callable[[list[str]], Measured], flags: list[str], meter: ClusterMeter) -> float:
     """Return the CPU seconds of a command and, meanwhile, of the cluster."""
-    before = cluster_cpu()
+    before = meter.read()
     used = job(flags)
-    return used["cpu"] + (cluster_cpu() - before if "ray" in flags else 0.0)
+    return used["cpu"] + (meter.read() - before if "ray" in flags else 0.0)
 
 
 def compare(
-    title: str, run: Callable[[list[str], Path], Measured], names: Callable[[Path], list[Path]], rounds: int, root: Path
+    title: str,
+    run: Callable[[list[str], Path], Measured],
+    names: Callable[[Path], list[Path]],
+    rounds: int,
+    root: Path,
+    meter: ClusterMeter,
 ) -> None:
     """Run a job by both engines in turn, after a warm-up, and print medians and the ratio."""
     address = ray.get_runtime_context().gcs_address
@@ -74,7 +108,7 @@ def compare(
     for number in range(rounds + 1):
         for name, flags in engines.items():
             folder = root / f"{name}-{number}"
-            cpu = run_once(lambda flags, folder=folder: run(flags, folder), flags)
+            cpu = run_once(lambda flags, folder=folder: run(flags, folder), flags, meter)
             if number:  # the first is the warm-up: imports and compiled functions in the workers
                 costs[name].append(cpu)
             digests.add(digest(b"".join(path.read_bytes() for path in names(folder))))
@@ -99,6 +133,9 @@ def main() -> None:
         raise SystemExit(f"no traces under {SHARED}: this benchmark needs them")
     print(f"{machine('ray', 'numba')}\n", flush=True)
     ray.init(num_cpus=2, log_to_driver=False, logging_level="ERROR", include_dashboard=False)
+    DAEMONS.update(child_processes())
+    meter = ClusterMeter()
+    meter.start()
     print("| job | threads, CPU s | Ray, CPU s | ratio | same bytes |")
     print("|---|--:|--:|--:|--:|")
     with tempfile.TemporaryDirectory() as name:
@@ -113,7 +150,7 @@ def main() -> None:
         def products(folder: Path) -> list[Path]:
             return [folder / name for name in (LEXICON, EXAMPLES, CANDIDATES)]
 
-        compare(f"mine join, {options.parts} parts", mine, products, options.rounds, root)
+        compare(f"mine join, {options.parts} parts", mine, products, options.rounds, root, meter)
         texts, _ = training_texts()
         tokenizer, _ = training_tokenizer(texts)
         tokenizer.save(str(root / "tokenizer.json"))
@@ -131,7 +168,7 @@ def main() -> None:
         def masks(folder: Path) -> list[Path]:
             return sorted(folder.glob("*.parquet"))
 
-        compare(f"tag, {options.files} files", tag, masks, options.rounds, root)
+        compare(f"tag, {options.files} files", tag, masks, options.rounds, root, meter)
     ray.shutdown()
 
 
