@@ -21,7 +21,7 @@ from sgram.frames import Backend, CellKind, build_frame
 from sgram.hub.addresses import check_repository
 from sgram.hub.card import CardFields
 from sgram.hub.load_notes import note_load
-from sgram.hub.publishing import PublishedCommit, publish_files
+from sgram.hub.publishable import Publishable
 from sgram.lexicon.document import (
     FORMAT,
     HUB_LEXICON,
@@ -217,7 +217,7 @@ _GRAM_NUMBERS: dict[str, CellKind] = {
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Lexicon:
+class Lexicon(Publishable):
     """Set of Strategic Grams in ranked clusters, with its provenance. Two lexicons are equal if their digests are.
 
     ``len(lexicon)`` is the number of grams, iteration gives the grams cluster by cluster, and ``in`` says whether a
@@ -376,32 +376,10 @@ class Lexicon:
         readme = render_lexicon_card(self.to_json(), self.moves, self.digest, name, card or CardFields())
         return {"README.md": readme, HUB_LEXICON: self.to_bytes()}
 
-    def push_to_hub(
-        self,
-        repository: str,
-        *,
-        private: bool | None = None,
-        token: str | bool | None = None,
-        revision: str | None = None,
-        card: CardFields | None = None,
-        endpoint: str | None = None,
-    ) -> PublishedCommit:
-        """Publish the lexicon with its card in the repository ``owner/name`` of the hub, and return the commit.
-
-        The repository is created if it is missing, `private` or public (by default as its owner has set); `revision` is
-        a branch. `token` is by default that of ``hf auth login``. `card` says what the lexicon itself does not know,
-        such as its license. `endpoint` is the address of another hub, by default ``HF_ENDPOINT``. Raise what
-        `hub_files` and `sgram.hub.publishing.publish_files` raise.
-        """
-        return publish_files(
-            repository,
-            self.hub_files(repository, card),
-            f"Lexicon {excerpt(self.name, 60)}, digest {self.digest[:16]}",
-            private=private,
-            token=token,
-            revision=revision,
-            endpoint=endpoint,
-        )
+    @property
+    def hub_message(self) -> str:
+        """Message of the commit that publishes it."""
+        return f"Lexicon {excerpt(self.name, 60)}, digest {self.digest[:16]}"
 
     @classmethod
     def load(cls, path_or_preset: str | os.PathLike[str]) -> "Lexicon":

@@ -19,7 +19,7 @@ from sgram.files import canonical_json, digest, excerpt, pretty_json, write_byte
 from sgram.hub.addresses import check_repository, hub_file
 from sgram.hub.card import CardFields
 from sgram.hub.load_notes import note_load
-from sgram.hub.publishing import PublishedCommit, publish_files
+from sgram.hub.publishable import Publishable
 from sgram.lexicon.presets import find_file, is_path, names_in
 from sgram.safe_reading import read_bytes
 from sgram.sentences import MARKS, SENTENCE_FORM, find_sentences, grams_of, sentence_tokens
@@ -80,7 +80,7 @@ class LinearWeights:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class SentenceScorer:
+class SentenceScorer(Publishable):
     """A sentence's probability of planning and its move. Two scorers are equal if their digests are.
 
     Raise `UsageError` if a weight or gram is invalid.
@@ -207,32 +207,10 @@ class SentenceScorer:
         readme = render_scorer_card(self.to_json(), self.digest, name, card or CardFields())
         return {"README.md": readme, HUB_SCORER: self.to_bytes()}
 
-    def push_to_hub(
-        self,
-        repository: str,
-        *,
-        private: bool | None = None,
-        token: str | bool | None = None,
-        revision: str | None = None,
-        card: CardFields | None = None,
-        endpoint: str | None = None,
-    ) -> PublishedCommit:
-        """Publish the scorer with its card in the repository ``owner/name`` of the hub, and return the commit.
-
-        The repository is created if it is missing, `private` or public (by default as its owner has set); `revision` is
-        a branch. `token` is by default that of ``hf auth login``. `card` says what the scorer itself does not know,
-        such as its license. `endpoint` is the address of another hub, by default ``HF_ENDPOINT``. Raise what
-        `hub_files` and `sgram.hub.publishing.publish_files` raise.
-        """
-        return publish_files(
-            repository,
-            self.hub_files(repository, card),
-            f"Sentence scorer {excerpt(self.name, 60)}, digest {self.digest[:16]}",
-            private=private,
-            token=token,
-            revision=revision,
-            endpoint=endpoint,
-        )
+    @property
+    def hub_message(self) -> str:
+        """Message of the commit that publishes it."""
+        return f"Sentence scorer {excerpt(self.name, 60)}, digest {self.digest[:16]}"
 
     @classmethod
     def load(cls, path_or_preset: str | os.PathLike[str]) -> "SentenceScorer":

@@ -22,7 +22,7 @@ from sgram.files import canonical_json, data_path, digest, excerpt, write_bytes
 from sgram.hub.addresses import check_repository, hub_file, is_hub_address
 from sgram.hub.card import CardFields
 from sgram.hub.load_notes import note_load
-from sgram.hub.publishing import PublishedCommit, publish_files
+from sgram.hub.publishable import Publishable
 from sgram.mining.candidates import Candidates
 from sgram.mining.config import SETTINGS, MiningConfig
 from sgram.mining.features import BLOCKS, STATS, Features, compute_features
@@ -41,7 +41,7 @@ HUB_CLASSIFIER = "classifier.json"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class GramClassifier:
+class GramClassifier(Publishable):
     """Weights and label counts. Two classifiers are equal if their digests are."""
 
     blocks: tuple[str, ...]
@@ -184,32 +184,10 @@ class GramClassifier:
         readme = render_classifier_card(self.to_json(), self.digest, name, card or CardFields())
         return {"README.md": readme, HUB_CLASSIFIER: self.to_bytes()}
 
-    def push_to_hub(
-        self,
-        repository: str,
-        *,
-        private: bool | None = None,
-        token: str | bool | None = None,
-        revision: str | None = None,
-        card: CardFields | None = None,
-        endpoint: str | None = None,
-    ) -> PublishedCommit:
-        """Publish the classifier with its card in the repository ``owner/name`` of the hub, and return the commit.
-
-        The repository is created if it is missing, `private` or public (by default as its owner has set); `revision` is
-        a branch. `token` is by default that of ``hf auth login``. `card` says what the classifier itself does not know,
-        such as its license. `endpoint` is the address of another hub, by default ``HF_ENDPOINT``. Raise what
-        `hub_files` and `sgram.hub.publishing.publish_files` raise.
-        """
-        return publish_files(
-            repository,
-            self.hub_files(repository, card),
-            f"Classifier of grams, digest {self.digest[:16]}",
-            private=private,
-            token=token,
-            revision=revision,
-            endpoint=endpoint,
-        )
+    @property
+    def hub_message(self) -> str:
+        """Message of the commit that publishes it."""
+        return f"Classifier of grams, digest {self.digest[:16]}"
 
     @property
     def digest(self) -> str:
