@@ -9,17 +9,20 @@ encodes by itself, with the same vectors or the same error.
 """
 
 import gc
+import importlib
 import json
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec, module_from_spec
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +30,8 @@ from sgram.array_types import AnyArray
 from sgram.mining.embed import Embedder, SentenceEmbedder, get_embedder
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+DEFERRED_MODULES = ("sklearn", "sklearn.metrics")
+"""sentence-transformers imports scikit-learn, and scipy.stats with it, for a function that encoding never calls."""
 _PACKAGES = Path(__file__).resolve().parents[2]
 
 
@@ -122,10 +127,47 @@ def _ask(connection: Connection, texts: Sequence[str]) -> AnyArray | None:
     return None
 
 
+def defer_imports(names: Sequence[str]) -> None:
+    """Let functions of these modules be imported by name, but execute the modules only when one is called.
+
+    A package comes before its modules. What is not installed is left alone, and all modules are executed at once. This
+    is for modules that give functions only, in a process of our own.
+    """
+    deferred: list[str] = []
+
+    def execute(name: str) -> Any:
+        for other in deferred:
+            sys.modules.pop(other, None)
+        deferred.clear()
+        return importlib.import_module(name)
+
+    def make_getattr(module: str) -> Callable[[str], Any]:
+        def get(attribute: str) -> Any:
+            if attribute.startswith("_"):
+                raise AttributeError(f"module {module!r} is not executed yet and has no attribute {attribute!r}")
+            return lambda *arguments, **options: getattr(execute(module), attribute)(*arguments, **options)
+
+        return get
+
+    for name in names:
+        spec = None if name in sys.modules else find_spec(name)
+        if spec is not None:
+            module = module_from_spec(spec)
+            vars(module)["__getattr__"] = make_getattr(name)
+            sys.modules[name] = module
+            deferred.append(name)
+            package, _, last_name = name.rpartition(".")
+            if package:
+                setattr(sys.modules[package], last_name, module)
+
+
 def _serve(embedder: Embedder, descriptors: Sequence[int]) -> None:
     """Load the model, fork into one process a connection, and answer until the connection is closed."""
+    defer_imports(DEFERRED_MODULES)
+    gc.disable()  # the library and the model are no garbage
     embedder.encode(["so"])
     gc.freeze()  # the forked processes share what is loaded
+    gc.enable()
     connections = [Connection(descriptor) for descriptor in descriptors]
     served = connections[0]
     forked = []

@@ -26,7 +26,7 @@ from sgram.mining.count import GramTable
 from sgram.mining.embed import Embedder, embed_texts, get_embedder
 from sgram.mining.examples import GramExample
 from sgram.mining.measures import ClusterUses, CorpusMeasures, EncodedCorpus
-from sgram.mining.moves import find_cluster_move, packaged_namer
+from sgram.mining.moves import choose_cluster_move, find_move, packaged_namer
 from sgram.mining.score import Scorer
 from sgram.mining.select import ReadingRules, is_complete_phrase, keep_top, select_core
 from sgram.traces import Trace, as_traces
@@ -198,6 +198,8 @@ class Miner:
         grams of a cluster, if it has any, else among its complete phrases, else among all of its grams.
         """
         texts = grams.texts
+        import pandas  # noqa: F401  pyarrow needs it to write the products; other processes may still load the encoder
+
         return_freed_memory()  # the sentence encoder needs the memory that counting no longer needs
         embedder = self.embedder or get_embedder(self.config.embedder, self.config.seed)
         cache = self.scratch / "vectors" if self.scratch else None
@@ -232,11 +234,12 @@ class Miner:
             )
         grams = candidates.take(rows)
         core = select_core(grams, scorer.reading_rules, is_eligible=scores[rows] >= scorer.core_floor)
+        moves = _find_moves(grams)  # before the vectors: other processes may still load the encoder
         labels, medoids, embedder = self._cluster(grams, settings["similarity"], core)
         uses = corpus.find_clusters(table, grams, labels, medoids)
         source |= {"scorer": {"name": scorer.name, "edge": round(lowest, 6), **scorer.provenance}, "embedder": embedder}
         settings["embedder"] = embedder  # what auto or a folder was resolved to
-        return self._build(candidates, scores, rows, labels, medoids, uses, source, core)
+        return self._build(candidates, scores, rows, labels, medoids, uses, source, core, moves)
 
     def _choose_by_cluster_df(
         self, corpus: CorpusMeasures, table: GramTable, candidates: Candidates, source: dict[str, Any]
@@ -254,8 +257,9 @@ class Miner:
         source |= {"scorer": {"name": "cluster-df", "clusters": len(medoids)}, "embedder": embedder}
         settings["embedder"] = embedder  # what auto or a folder was resolved to
         scores = uses.df[labels] / max(int(table.n_docs.sum()), 1)
-        core = select_core(candidates.take(rows))
-        return self._build(candidates, scores, rows, labels[rows], medoids, uses, source, core)
+        grams = candidates.take(rows)
+        core, moves = select_core(grams), _find_moves(grams)
+        return self._build(candidates, scores, rows, labels[rows], medoids, uses, source, core, moves)
 
     def _build(
         self,
@@ -267,8 +271,9 @@ class Miner:
         uses: ClusterUses,
         source: dict[str, Any],
         core: BoolArray,
+        moves: Sequence[str],
     ) -> tuple[Lexicon, MiningRecords]:
-        """Build the lexicon of the candidates in `rows`; `labels` and `core` have one value for each of them.
+        """Build the lexicon of the candidates in `rows`; `labels`, `core` and `moves` have one value for each of them.
 
         A label is the number of a cluster in `medoids` and `uses`; clusters without a row are left out.
         """
@@ -276,8 +281,10 @@ class Miner:
         namer = packaged_namer()
         source |= {"moves": {"by": f"the sentence scorer {namer.name}", "scorer": namer.digest}}
         members: dict[int, list[Gram]] = {label: [] for label in sorted(set(labels.tolist()))}
+        moves_of: dict[int, list[str]] = {label: [] for label in members}
         df, gram_scores = grams.df_total.tolist(), scores[rows].tolist()
         for row, text in enumerate(grams.texts):
+            moves_of[int(labels[row])].append(moves[row])
             members[int(labels[row])].append(
                 Gram(
                     tuple(text.split(" ")),
@@ -295,7 +302,9 @@ class Miner:
                 grams=tuple(cluster_grams),
                 df=int(uses.df[label]),
                 medoid=medoids[label],
-                move=find_cluster_move(((gram.words, gram.df or 0) for gram in cluster_grams), namer),
+                move=choose_cluster_move(
+                    (move, gram.df or 0) for move, gram in zip(moves_of[label], cluster_grams, strict=True)
+                ),
                 score=_mean_score(cluster_grams),
             )
             for label, cluster_grams in members.items()
@@ -311,6 +320,12 @@ class Miner:
             candidates, scores, rows, cluster_ids, core, examples=dict(enumerate(examples)), counts=counts
         )
         return lexicon, records
+
+
+def _find_moves(grams: Candidates) -> list[str]:
+    """Return the move of each gram."""
+    namer = packaged_namer()
+    return [find_move(text.split(" "), namer) for text in grams.texts]
 
 
 def _mean_score(grams: Sequence[Gram]) -> float:

@@ -45,17 +45,16 @@ def find_move(words: Sequence[str], scorer: SentenceScorer) -> str:
     return move if move in MOVES else OTHER
 
 
-def find_cluster_move(grams: Iterable[tuple[Sequence[str], int]], scorer: SentenceScorer) -> str:
-    """Return the move with the largest sum of df over (words, df) of a cluster's grams, the first of `MOVES` of equals.
+def choose_cluster_move(grams: Iterable[tuple[str, int]]) -> str:
+    """Return the move with the largest sum of df over (move, df) of a cluster's grams, the first of `MOVES` of equals.
 
     It is "other" only if all of its grams are.
 
-    >>> grams = [(["wait"], 5), (["let", "me", "check"], 3), (["check", "again"], 4)]
-    >>> find_cluster_move(grams, packaged_namer())
+    >>> choose_cluster_move([("backtracking", 5), ("verification", 3), ("verification", 4), ("other", 20)])
     'verification'
     """
     votes: Counter[str] = Counter()
-    for words, df in grams:
-        votes[find_move(words, scorer)] += df
+    for move, df in grams:
+        votes[move] += df
     votes.pop(OTHER, None)
     return max(votes, key=lambda move: (votes[move], -MOVES.index(move))) if votes else OTHER

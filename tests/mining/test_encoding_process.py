@@ -1,5 +1,6 @@
 """A sentence encoder in other processes: the same bytes as here, whatever happens to these processes."""
 
+import subprocess
 import sys
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from sgram.mining import encoding_process
 from sgram.mining.embed import CHUNK, HashEmbedder, SentenceEmbedder, embed_texts, get_embedder
-from sgram.mining.encoding_process import EncodingProcess, open_embedder
+from sgram.mining.encoding_process import DEFERRED_MODULES, EncodingProcess, defer_imports, open_embedder
 
 TEXTS = [f"let me check step {number} again" for number in range(2 * CHUNK + 3)]
 
@@ -37,6 +38,33 @@ def test_two_processes_encode_as_this_one_does_and_then_end(minilm):
     assert np.array_equal(process.encode(TEXTS[:2]), minilm.encode(TEXTS[:2])), "the other goes on"
     process.close()
     assert process._process.poll() is not None
+
+
+def test_a_deferred_module_is_executed_when_one_of_its_functions_is_called():
+    script = """
+import sys
+from sgram.mining.encoding_process import DEFERRED_MODULES, defer_imports
+defer_imports(["nobody_has_this", *DEFERRED_MODULES])
+assert "nobody_has_this" not in sys.modules
+import sklearn.metrics
+from sklearn.metrics import accuracy_score, pairwise_distances
+assert not hasattr(sklearn, "__version__")
+assert "scipy" not in sys.modules, "nothing of scikit-learn is executed"
+assert sklearn.metrics.accuracy_score([1, 1], [1, 0]) == 0.5
+from sklearn.metrics import accuracy_score as executed
+assert executed([1], [1]) == 1 and executed is sys.modules["sklearn.metrics"].accuracy_score
+assert sys.modules["sklearn"].__version__
+assert pairwise_distances([[0.0, 3.0], [4.0, 0.0]])[0, 1] == 5
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_a_module_that_is_imported_already_is_not_deferred():
+    import sklearn.metrics
+
+    defer_imports(DEFERRED_MODULES)
+    assert sys.modules["sklearn.metrics"] is sklearn.metrics
+    assert sklearn.metrics.accuracy_score is not None
 
 
 def test_texts_are_encoded_here_if_the_processes_cannot_start(minilm, monkeypatch):

@@ -16,7 +16,7 @@ from sgram.mining.array_store import ArrayStore
 from sgram.mining.corpus import encode_documents
 from sgram.mining.embed import CHUNK
 from sgram.mining.miner import TraceDigests, iter_documents
-from sgram.mining.moves import find_cluster_move, packaged_namer
+from sgram.mining.moves import choose_cluster_move, find_move, packaged_namer
 from sgram.mining.select import ReadingRules
 from sgram.text import gram_words
 from sgram.traces.part_texts import PartSelection
@@ -171,8 +171,8 @@ def test_every_number_of_a_lexicon_is_that_of_a_naive_count(sample, settings):
         grams = [gram.text for gram in cluster.grams]
         assert cluster.df == len(set().union(*(documents[text] for text in grams)))
         assert cluster.medoid in grams
-        assert cluster.move == find_cluster_move(
-            ((gram.words, len(documents[gram.text])) for gram in cluster.grams), packaged_namer()
+        assert cluster.move == choose_cluster_move(
+            (find_move(gram.words, packaged_namer()), len(documents[gram.text])) for gram in cluster.grams
         )
         for gram in cluster.grams:
             outcomes = Counter(traces[document].correct for document in documents[gram.text])

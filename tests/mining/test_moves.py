@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgram.lexicon import MOVES, LinearWeights, SentenceScorer
-from sgram.mining.moves import OTHER, find_cluster_move, find_move, packaged_namer
+from sgram.mining.moves import OTHER, choose_cluster_move, find_move, packaged_namer
 
 SCORER = SentenceScorer(
     "moves by hand",
@@ -70,11 +70,11 @@ def test_the_packaged_scorer_names_moves_as_people_do(gram, move):
     ],
 )
 def test_a_clusters_move_has_the_most_df_behind_it(grams, move):
-    assert find_cluster_move(((text.split(" "), df) for text, df in grams), SCORER) == move
+    assert choose_cluster_move((find_move(text.split(" "), SCORER), df) for text, df in grams) == move
 
 
 @given(st.lists(st.tuples(st.sampled_from(["wait", "let me check", "hmm", "sum"]), st.integers(0, 9)), max_size=6))
 def test_a_clusters_move_does_not_depend_on_the_order_of_its_grams(grams):
-    rows = [(text.split(" "), df) for text, df in grams]
-    assert find_cluster_move(rows, SCORER) == find_cluster_move(rows[::-1], SCORER)
-    assert find_cluster_move(rows, SCORER) in (*MOVES, OTHER)
+    rows = [(find_move(text.split(" "), SCORER), df) for text, df in grams]
+    assert choose_cluster_move(rows) == choose_cluster_move(rows[::-1])
+    assert choose_cluster_move(rows) in (*MOVES, OTHER)
