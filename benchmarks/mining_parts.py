@@ -1,15 +1,17 @@
 """What does mining by parts cost beside mining at once, and does it give the same lexicon?
 
     python benchmarks/mining_parts.py [--parts 4] [--also 1,7,64] [--rounds 3]
-    python benchmarks/mining_parts.py --gigabytes 10 [--parts 16] [--folder DIR]
+    python benchmarks/mining_parts.py --sizes 1,2,5,10 --parts 16 [--folder DIR]
+    python benchmarks/mining_parts.py --draw
 
 First form: all real traces, ``sgram mine`` and ``sgram mine split`` with ``join`` in turn, each in processes of its
 own; then every step in a process of its own, with its CPU and its peak of memory (each includes the start of Python
 and the imports, given as the first row). The digests must be one.
 
-Second form: recombined text of that size, written part by part as JSONL, then split, part, union, count, choose,
-describe and join, with a memory limit of 1 GiB; wall seconds, CPU, peak of memory and bytes on disk by step. --sizes
-1,2,5,10 gives the growth with the size. The text and the split are deleted at the end.
+Second form: recombined text of these sizes in GB, written file by file as JSONL, then split, part, union, count,
+choose, describe and join, with a memory limit of 1 GiB; wall seconds, CPU, peak of memory and bytes on disk by step.
+The text and the split are deleted at the end. Each size is a line of mining_parts.jsonl; a size that is there is not
+measured again. The third form draws these lines as mining_parts.png.
 """
 
 import argparse
@@ -20,6 +22,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -29,12 +32,19 @@ from processes import measured_sgram
 
 from sgram.mining.array_files import ArrayFile
 from sgram.mining.parts.plan import SplitPlan
-from sgram.mining.parts.steps import UNION
+from sgram.mining.parts.steps import CHOICE, UNION
+from sgram.reports.figures.canvas import figure_format, render_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 FILE_BYTES = 256 << 20
 """Bytes of one file of recombined text."""
 MEMORY = "1GiB"
 """Limit for arrays and tables; the process also holds Python, the libraries and the model of the embedder."""
+
+GROWTH = Path(__file__).with_suffix(".jsonl")
 
 Cost = dict[str, float]
 
@@ -84,13 +94,23 @@ def run_steps(
 
 def describe_union(folder: Path) -> str:
     """Return how much larger the union is than what is frequent in all traces."""
-    plan, about = SplitPlan.load(folder), ArrayFile(folder / UNION).about
-    ratio = about["grams"] / ArrayFile(folder / "choice.arrays").about["grams"]
-    local_df = min(map(plan.local_df, plan.parts))
+    sizes = union_sizes(folder)
     return (
-        f"{len(plan.parts)} parts, local threshold {local_df}: {about['reported']:,} grams reported, "
-        f"{about['grams']:,} counted, {ratio:.2f} times the frequent ones"
+        f"{sizes['parts']} parts, local threshold {sizes['local_df']}: {sizes['reported']:,} grams reported, "
+        f"{sizes['counted']:,} counted, {sizes['counted'] / sizes['frequent']:.2f} times the frequent ones"
     )
+
+
+def union_sizes(folder: Path) -> dict[str, int]:
+    """Return the number of parts, their least local threshold, and grams reported, counted and frequent in all."""
+    plan, about = SplitPlan.load(folder), ArrayFile(folder / UNION).about
+    return {
+        "parts": len(plan.parts),
+        "local_df": min(map(plan.local_df, plan.parts)),
+        "reported": about["reported"],
+        "counted": about["grams"],
+        "frequent": ArrayFile(folder / CHOICE).about["grams"],
+    }
 
 
 def print_steps(steps: list[tuple[str, Cost]]) -> None:
@@ -175,12 +195,59 @@ def measure_large(gigabytes: float, n_parts: int, root: Path, workers: int) -> N
         (folder / "text").mkdir()
         n_traces = write_recombined(folder / "text", int(gigabytes * 1e9))
         print(f"## {gigabytes:g} GB: {n_traces:,} traces\n")
-        print_steps(list(run_steps(str(folder / "text"), folder / "parts", n_parts, workers, memory=MEMORY)))
+        text_bytes = disk_bytes(folder / "text")
+        steps = list(run_steps(str(folder / "text"), folder / "parts", n_parts, workers, memory=MEMORY))
+        print_steps(steps)
         print(describe_union(folder / "parts"))
-        text_size, parts_size = (disk_bytes(folder / name) / 1e9 for name in ("text", "parts"))
-        print(f"on disk: text {text_size:.1f} GB, parts {parts_size:.1f} GB")
+        parts_bytes = disk_bytes(folder / "parts")
+        print(f"on disk: text {text_bytes / 1e9:.1f} GB, parts {parts_bytes / 1e9:.1f} GB\n", flush=True)
+        line = {
+            "gigabytes": gigabytes,
+            "traces": n_traces,
+            "text_bytes": text_bytes,
+            "parts_bytes": parts_bytes,
+            **union_sizes(folder / "parts"),
+            "steps": {step: {name: round(number, 2) for name, number in cost.items()} for step, cost in steps},
+        }
+        with GROWTH.open("ab") as file:
+            file.write(orjson.dumps(line) + b"\n")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def read_growth() -> list[dict[str, Any]]:
+    """Return what is recorded, by size."""
+    lines = GROWTH.read_bytes().splitlines() if GROWTH.exists() else []
+    return sorted(map(orjson.loads, lines), key=lambda line: line["gigabytes"])
+
+
+def draw_growth(lines: list[dict[str, Any]]) -> None:
+    """Draw CPU seconds and the largest peak of memory of each step by the size of the text."""
+    sizes = [line["gigabytes"] for line in lines]
+    by_step = [(step, [line["steps"][step] for line in lines]) for step in lines[0]["steps"]]
+    colors = ("#0b6e99", "#b5541c", "#6a6a6a", "#3f7d20", "#8c4fa3", "#a08000", "#c2185b")
+
+    def draw_panel(axes: "Axes", title: str, numbers: list[tuple[str, list[float]]]) -> None:
+        axes.set_title(title, loc="left")
+        axes.set_xlabel("text, GB")
+        ends: list[float] = []
+        gap = max(max(column) for _, column in numbers) * 0.052
+        for color, (step, column) in sorted(zip(colors, numbers, strict=True), key=lambda pair: pair[1][1][-1]):
+            axes.plot(sizes, column, color=color, marker="o", markersize=3)
+            ends.append(max(column[-1], ends[-1] + gap if ends else 0))  # names do not overlap
+            axes.text(sizes[-1] * 1.03, ends[-1], step, color=color, va="center")
+        axes.set_xlim(0, sizes[-1] * 1.02)
+        axes.set_ylim(bottom=0)
+
+    def draw(figure: "Figure") -> None:
+        left, right = figure.subplots(1, 2)
+        cpu = [(step, [cost["cpu"] for cost in costs]) for step, costs in by_step]
+        peak = [(step, [cost["peak"] / 2**20 for cost in costs]) for step, costs in by_step]
+        draw_panel(left, "CPU seconds of a step, all parts", cpu)
+        draw_panel(right, "largest peak of a process, MiB", peak)
+
+    path = GROWTH.with_suffix(".png")
+    path.write_bytes(render_figure((9.6, 4.2), draw, figure_format(str(path))))
 
 
 def main() -> None:
@@ -190,12 +257,18 @@ def main() -> None:
     parser.add_argument("--also", default="1,7,64", help="further numbers of parts whose digest is compared")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--sizes", "--gigabytes", dest="sizes", default="", help="sizes of recombined text in GB")
+    parser.add_argument("--sizes", default="", help="sizes of recombined text in GB")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="for text and parts")
+    parser.add_argument("--draw", action="store_true", help="draw what is recorded")
     options = parser.parse_args()
+    if options.draw:
+        draw_growth(read_growth())
+        return
     if options.sizes:
+        recorded = {line["gigabytes"] for line in read_growth()}
         for size in map(float, options.sizes.split(",")):
-            measure_large(size, options.parts, options.folder, options.workers)
+            if size not in recorded:
+                measure_large(size, options.parts, options.folder, options.workers)
         return
     also = [int(number) for number in options.also.split(",") if number]
     compare_on_real_traces(options.parts, also, options.rounds, options.workers)

@@ -1,16 +1,14 @@
 """What does Ray cost beside threads, for mining by parts and for files that are tagged?
 
-    python benchmarks/ray_engine.py [--parts 4] [--rounds 3] [--files 8]
+    python benchmarks/ray_engine.py [--parts 4] [--rounds 3]
 
 Needs Ray beside sgram; `make test-ray` installs both in one environment. A local cluster of two workers is started
-first and warmed by one run of each job. Then ``sgram mine join`` on the same split, and ``sgram tag`` of a folder, run
-in turn with ``--engine threads`` and ``--engine ray`` on that cluster. The cost of Ray is the CPU of the command and of
-all processes of the cluster in that time. The written files must be equal, byte for byte.
+first and warmed by one run of each job. Then ``sgram mine join`` on a split of all real traces, and ``sgram tag`` of
+their files, run in turn with ``--engine threads`` and ``--engine ray`` on that cluster. The cost of Ray is the CPU of
+the command and of all processes of the cluster in that time. The written files must be equal, byte for byte.
 """
 
 import argparse
-import gzip
-import json
 import os
 import shutil
 import sys
@@ -126,7 +124,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--files", type=int, default=8, help="files that are tagged")
     options = parser.parse_args()
     traces = SHARED / "traces"
     if not traces.exists():
@@ -154,21 +151,15 @@ def main() -> None:
         texts, _ = training_texts()
         tokenizer, _ = training_tokenizer(texts)
         tokenizer.save(str(root / "tokenizer.json"))
-        inputs = root / "inputs"
-        inputs.mkdir()
-        for number in range(options.files):
-            with gzip.open(inputs / f"{number:02d}.jsonl.gz", "wt", compresslevel=1) as file:
-                for row, text in enumerate(texts[number :: options.files]):
-                    file.write(json.dumps({"id": f"{number}-{row}", "response": text}) + "\n")
 
         def tag(flags: list[str], folder: Path) -> Measured:
-            arguments = ("tag", str(inputs), "--tokenizer", str(root / "tokenizer.json"), "-o", f"{folder}/")
+            arguments = ("tag", str(traces), "--tokenizer", str(root / "tokenizer.json"), "-o", f"{folder}/")
             return measured_sgram(*arguments, *flags)[1]
 
         def masks(folder: Path) -> list[Path]:
             return sorted(folder.glob("*.parquet"))
 
-        compare(f"tag, {options.files} files", tag, masks, options.rounds, root, meter)
+        compare(f"tag, {len(list(traces.glob('*.jsonl*')))} files", tag, masks, options.rounds, root, meter)
     ray.shutdown()
 
 

@@ -117,13 +117,10 @@ CURVES = Measure(
     figures=(
         CurvePlot(
             "dynamics",
-            "What changes over training steps",
-            "Entropies and perplexities of tokens are divided by their value at the first step; placebo: the tokens "
-            "that lists of random grams mark.",
+            "Do planning tokens grow certain as execution tokens do?",
+            "Entropies and perplexities of tokens, divided by their value at the first step; placebo: the tokens that "
+            "lists of random grams mark.",
             (
-                CurvePanel("pass@1, % of answers", (CurveLine("pass@1"),), 100),
-                CurvePanel("length of a trace", (CurveLine("length"),)),
-                CurvePanel("planning share, %", _sgs_and_placebo("planning share"), 100),
                 CurvePanel("token entropy / first step", _by_class("entropy"), is_relative=True),
                 CurvePanel("perplexity / first step", _by_class("perplexity"), is_relative=True),
             ),
