@@ -1,4 +1,4 @@
-"""Files behind URLs, read through fsspec, and how names and messages call them.
+"""Files behind URLs, read and written through fsspec, and how names and messages call them.
 
 Nothing is loaded and no network is asked before a URL is opened. User names, passwords and signatures of a URL are
 never part of a name or message.
@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 from sgram.errors import InputError, SgramError, UsageError
@@ -125,6 +125,41 @@ def open_url(url: str) -> Iterator[io.BufferedIOBase]:
         yield reader
 
 
+def exists_url(url: str) -> bool:
+    """Return whether there is a file behind a URL. Raise as `open_url`."""
+    with _as_sgram_errors(url):
+        files, name = _file_system(url)
+        files.invalidate_cache()  # another machine may have written it
+        return _exists(files, name)
+
+
+def download(url: str, path: Path) -> bool:
+    """Copy the file behind a URL to `path`; return whether there is one. Raise as `open_url`."""
+    if not exists_url(url):
+        return False
+    with _as_sgram_errors(url):
+        files, name = _file_system(url)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.get_file(name, str(path))
+    return True
+
+
+def upload(path: Path, url: str) -> None:
+    """Copy the file at `path` to a URL. Raise `UsageError` as `open_url`, `InputError` if it cannot be written."""
+    with _as_sgram_errors(url, "write"):
+        files, name = _file_system(url)
+        files.makedirs(name.rpartition("/")[0], exist_ok=True)
+        files.put_file(str(path), name)
+
+
+def remove_url(url: str) -> None:
+    """Delete the file behind a URL, if there is one. Raise as `upload`."""
+    if exists_url(url):
+        with _as_sgram_errors(url, "delete"):
+            files, name = _file_system(url)
+            files.rm_file(name)
+
+
 class _UrlReader(io.RawIOBase):
     """Reader of a file of fsspec. A web address is one response; other files are read in parts, of one version."""
 
@@ -208,8 +243,11 @@ def _full_url(files: Any, path: str) -> str:
 
 
 @contextmanager
-def _as_sgram_errors(url: str) -> Iterator[None]:
-    """Raise every error of fsspec and the libraries below it as an `InputError` that says why."""
+def _as_sgram_errors(url: str, verb: str = "read") -> Iterator[None]:
+    """Raise every error of fsspec and the libraries below it as an `InputError` that says why.
+
+    `verb` is what is done with the file.
+    """
     try:
         yield
     except SgramError:
@@ -218,8 +256,8 @@ def _as_sgram_errors(url: str) -> Iterator[None]:
         if is_hub_address(url):
             fault = explain_fault(error)
             _forget_hub()
-            raise InputError(f"cannot read {printable_name(url)}: {fault.reason}; {fault.remedy}") from error
-        raise InputError(f"cannot read {printable_name(url)}: {_reason(error, url)}; check the URL") from error
+            raise InputError(f"cannot {verb} {printable_name(url)}: {fault.reason}; {fault.remedy}") from error
+        raise InputError(f"cannot {verb} {printable_name(url)}: {_reason(error, url)}; check the URL") from error
 
 
 def _forget_hub() -> None:

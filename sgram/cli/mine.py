@@ -257,16 +257,21 @@ def _show_plan(job: "MiningJob", output: str | None, as_json: bool) -> None:
     print_lines(lines)
 
 
-def show_outcome(outcome: "MiningOutcome", output: str | None, rows: int, as_json: bool) -> None:
-    """Print the table of the top clusters, or one JSON object; notes go to stderr."""
-    lexicon, count = outcome.lexicon, outcome.summary["rows"]
+def show_outcome(
+    outcome: "MiningOutcome", output: str | None, rows: int, as_json: bool, place: str | None = None
+) -> None:
+    """Print the table of the top clusters, or one JSON object; notes go to stderr.
+
+    `place` is what the run's directory is called; None for its path.
+    """
+    lexicon, count, place = outcome.lexicon, outcome.summary["rows"], place or str(outcome.directory)
     if as_json:
-        print_json("mine", _outcome_json(outcome, output, rows))
+        print_json("mine", _outcome_json(outcome, output, rows, place))
     elif output != "-":
         _show_clusters(outcome, rows)
     if outcome.reused:
         note("This run is already finished; --fresh repeats it.")
-    set_aside = f", {count['quarantined']:,} set aside (see {outcome.directory}/quarantine.jsonl)"
+    set_aside = f", {count['quarantined']:,} set aside (see {place}/quarantine.jsonl)"
     note(
         f"{count['kept']:,} traces of {count['in']:,} rows{set_aside if count['quarantined'] else ''}; "
         f"{len(lexicon.grams):,} grams in {len(lexicon.clusters):,} clusters, {len(lexicon.core):,} for reading"
@@ -281,7 +286,7 @@ def show_outcome(outcome: "MiningOutcome", output: str | None, rows: int, as_jso
         note(describe_part(part, n_traces, n_left_out))
     note(f"scorer {_scorer_description(lexicon.source['scorer'])}")
     note(f"embedder {lexicon.source['embedder']}, digest {lexicon.digest[:16]}")
-    note(f"run {outcome.directory}" + (f", lexicon {output}" if output not in (None, "-") else ""))
+    note(f"run {place}" + (f", lexicon {output}" if output not in (None, "-") else ""))
 
 
 def _scorer_description(scorer: Mapping[str, Any]) -> str:
@@ -296,7 +301,7 @@ def _scorer_description(scorer: Mapping[str, Any]) -> str:
     )
 
 
-def _outcome_json(outcome: "MiningOutcome", output: str | None, rows: int) -> dict[str, object]:
+def _outcome_json(outcome: "MiningOutcome", output: str | None, rows: int, place: str) -> dict[str, object]:
     lexicon = outcome.lexicon
     part, n_left_out = _mined_part(lexicon)
     clusters = [
@@ -312,7 +317,7 @@ def _outcome_json(outcome: "MiningOutcome", output: str | None, rows: int) -> di
     ]
     return {
         "lexicon": output,
-        "run": str(outcome.directory),
+        "run": place,
         "digest": lexicon.digest,
         "rows": outcome.summary["rows"],
         "part": part,

@@ -14,8 +14,9 @@ from sgram.cli.option_groups import ADVANCED, OUTPUT
 from sgram.cli.path_checks import check_no_options, check_outputs
 from sgram.cli.read import InputFlags
 from sgram.cli.shared_flags import AsJson, TracePaths, number_flag, output_flag
-from sgram.files import excerpt, parse_size
+from sgram.files import parse_size
 from sgram.mining.config import Resources
+from sgram.urls import base_name, is_url, printable_name
 
 if TYPE_CHECKING:
     from sgram.mining.parts.corpus import StepProgress
@@ -33,8 +34,8 @@ _STAGES = {
     "examples": "writing examples",
 }
 
-Folder = Annotated[Path, Parameter(help="Folder of the split.")]
-PartPaths = Annotated[list[Path], Parameter(help="Parts, each as FOLDER/NAME, such as parts/003.")]
+Folder = Annotated[str, Parameter(help="Folder of the split, or its URL.")]
+PartPaths = Annotated[list[str], Parameter(help="Parts, each as FOLDER/NAME, such as parts/003; FOLDER may be a URL.")]
 Workers = Annotated[int, number_flag("workers", 1, "Threads.", ADVANCED)]
 Memory = Annotated[str, Parameter(group=ADVANCED, help="Memory limit, such as 1GiB.")]
 
@@ -44,7 +45,7 @@ def split(
     /,
     *,
     parts: Annotated[int, number_flag("parts", 1, "Number of parts; it is lowered where parts would be too small.")],
-    output: Annotated[Path, output_flag("Folder of the split; it is made.")],
+    output: Annotated[str, output_flag("Folder of the split, or a URL that fsspec can write to; it is made.")],
     config: Annotated[MiningFlags, Parameter(name="*")] = MiningFlags(),  # noqa: B008
     background: Annotated[list[str] | None, BACKGROUND] = None,
     classifier: Annotated[str | None, CLASSIFIER] = None,
@@ -65,10 +66,11 @@ def split(
 
     sgram mine split rollouts/ --parts 16 -o parts/
     """
-    from sgram.mining.parts.job import split_traces
+    from sgram.mining.parts.job import split_to_url, split_traces
     from sgram.mining.run import MiningJob
 
-    check_outputs({"-o": output}, folders=["-o"])
+    if not is_url(output):
+        check_outputs({"-o": output}, folders=["-o"])
     check_no_options(paths, "mine split")
     resources = _resources(workers, memory)
     job = MiningJob(
@@ -85,7 +87,10 @@ def split(
         def report(stage: str, done: int, total: int, remark: str) -> None:
             show("reading", done / 1e6, total / 1e6 if total else None, "MB", remark)
 
-        plan = split_traces(job, output, parts, exact_parts=exact_parts, fresh=fresh, progress=report)
+        if is_url(output):
+            plan = split_to_url(job, output, parts, exact_parts=exact_parts, fresh=fresh, progress=report)
+        else:
+            plan = split_traces(job, Path(output), parts, exact_parts=exact_parts, fresh=fresh, progress=report)
     if as_json:
         print_json("mine-split", _plan_json(plan))
         return
@@ -97,7 +102,7 @@ def split(
 
 def _plan_json(plan: "SplitPlan") -> dict[str, Any]:
     return {
-        "folder": str(plan.folder),
+        "folder": plan.folder.title,
         "rows": plan.summary["rows"],
         "traces": plan.inputs["traces"],
         "requested_parts": plan.requested_parts,
@@ -116,7 +121,7 @@ def _plan_lines(plan: "SplitPlan") -> Iterator[str]:
     n_parts, n_traces = len(plan.parts), sum(part.n_docs for part in plan.parts)
     local_df = min(map(plan.local_df, plan.parts))
     names = plan.parts[0].name if n_parts == 1 else f"{plan.parts[0].name} to {plan.parts[-1].name}"
-    yield f"{n_traces:,} traces in {n_parts} part{'s' * (n_parts > 1)} of {excerpt(plan.folder)}: {names}"
+    yield f"{n_traces:,} traces in {n_parts} part{'s' * (n_parts > 1)} of {plan.folder.title}: {names}"
     yield (
         f"grams of {plan.counted_df} or more traces are counted; a part reports those in {local_df} or more of its own"
     )
@@ -125,7 +130,7 @@ def _plan_lines(plan: "SplitPlan") -> Iterator[str]:
             f"{plan.requested_parts} parts were asked for: in smaller parts the threshold would be below "
             f"{LEAST_LOCAL_DF} traces, and chance grams would outnumber the others (--exact-parts keeps the number)"
         )
-    yield f"next: sgram mine part for each part, or sgram mine join {excerpt(plan.folder)}, which runs what is missing"
+    yield f"next: sgram mine part for each part, or sgram mine join {plan.folder.title}, which runs what is missing"
 
 
 def part(parts: PartPaths, /, *, workers: Workers = WORKERS, memory: Memory = "2GiB") -> None:
@@ -158,11 +163,13 @@ def union(folder: Folder, /, *, workers: Workers = WORKERS, memory: Memory = "2G
     sgram mine union parts/
     """
     from sgram.mining.array_files import ArrayFile
+    from sgram.mining.parts.folder import open_folder
     from sgram.mining.parts.plan import SplitPlan
     from sgram.mining.parts.steps import UNION, run_union
 
-    run_union(SplitPlan.load(folder), _resources(workers, memory))
-    about = ArrayFile(folder / UNION).about
+    with open_folder(folder) as opened:
+        run_union(SplitPlan.load(opened), _resources(workers, memory))
+        about = ArrayFile(opened.fetch(UNION)).about
     print_line(f"{about['grams']:,} grams to count, of {about['reported']:,} that the parts report")
 
 
@@ -180,12 +187,11 @@ def choose(
     sgram mine choose parts/
     """
     from sgram.mining.parts.job import choose as choose_grams
-    from sgram.mining.parts.plan import SplitPlan
     from sgram.mining.parts.steps import CHOICE
 
     with step_meter() as report:
         choose_grams(folder, _resources(workers, memory), open_engine(engine, address), report)
-    print_line(f"chosen: {SplitPlan.load(folder).folder / CHOICE}")
+    print_line(f"chosen: {printable_name(folder)}/{CHOICE}")
 
 
 def join(
@@ -207,32 +213,37 @@ def join(
 
     sgram mine join parts/ -o lexicon.json
     """
+    from sgram.mining.parts.folder import open_folder
     from sgram.mining.parts.job import join as join_parts
 
     check_outputs({"-o": output}, stdout=True)
     check_one_output(output, as_json)
-    with step_meter() as report:
-        outcome = join_parts(folder, _resources(workers, memory), open_engine(engine, address), report, fresh=fresh)
-    write_lexicon(outcome, output)
-    show_outcome(outcome, output, rows, as_json)
+    with open_folder(folder) as opened:
+        with step_meter() as report:
+            outcome = join_parts(opened, _resources(workers, memory), open_engine(engine, address), report, fresh=fresh)
+        write_lexicon(outcome, output)
+        show_outcome(outcome, output, rows, as_json, opened.title)
 
 
 def _resources(workers: int, memory: str) -> Resources:
     return Resources(workers=workers, memory=parse_size(memory))
 
 
-def _run_parts(step: "PartStep", paths: Sequence[Path], resources: Resources) -> None:
+def _run_parts(step: "PartStep", paths: Sequence[str], resources: Resources) -> None:
     from sgram.mining.parts.steps import run_part
 
     for path in _with_meter(paths, _STAGES[step]):
-        run_part(path.parent, step, path.name, resources)
-    print_line(f"{step}: {', '.join(excerpt(path) for path in paths[:5])}{' and more' if len(paths) > 5 else ''}")
+        folder = path.rstrip("/").rpartition("/")[0] if is_url(path) else Path(path).parent
+        run_part(folder, step, base_name(path), resources)
+    print_line(
+        f"{step}: {', '.join(printable_name(path) for path in paths[:5])}{' and more' if len(paths) > 5 else ''}"
+    )
 
 
-def _with_meter(paths: Sequence[Path], stage: str) -> Iterable[Path]:
+def _with_meter(paths: Sequence[str], stage: str) -> Iterable[str]:
     with switching_meter() as show:
         for number, path in enumerate(paths):
-            show(stage, number, len(paths), "parts", path.name)
+            show(stage, number, len(paths), "parts", base_name(path))
             yield path
         show(stage, len(paths), len(paths), "parts", "")
 

@@ -84,7 +84,8 @@ class Miner:
     The constructor only stores its arguments. Results end in an underscore: `lexicon_`, `records_`. `scratch` is a
     folder for this one fit. A fit that was killed resumes from the files in it, so never use the folder of an
     unfinished fit for other traces. `embedder` replaces the one that the config names. `keep_corpus` leaves the encoded
-    traces in `scratch` after the fit, for a folder whose name identifies its inputs (`sgram.mining.run`).
+    traces in `scratch` after the fit, for a folder whose name identifies its inputs (`sgram.mining.run`). `meanwhile`
+    is called before vectors are asked for: other processes may still load the encoder.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Miner:
         scratch: Path | None = None,
         keep_corpus: bool = False,
         progress: StageProgress | None = None,
+        meanwhile: Callable[[], None] | None = None,
     ) -> None:
         self.config = config or MiningConfig()
         self.resources = resources or Resources()
@@ -105,6 +107,7 @@ class Miner:
         self.scratch = scratch
         self.keep_corpus = keep_corpus
         self.progress = progress
+        self.meanwhile = meanwhile
         self.lexicon_: Lexicon
         self.records_: MiningRecords
 
@@ -198,8 +201,8 @@ class Miner:
         grams of a cluster, if it has any, else among its complete phrases, else among all of its grams.
         """
         texts = grams.texts
-        import pandas  # noqa: F401  pyarrow needs it to write the products; other processes may still load the encoder
-
+        if self.meanwhile is not None:
+            self.meanwhile()
         return_freed_memory()  # the sentence encoder needs the memory that counting no longer needs
         embedder = self.embedder or get_embedder(self.config.embedder, self.config.seed)
         cache = self.scratch / "vectors" if self.scratch else None

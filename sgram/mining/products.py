@@ -52,6 +52,14 @@ def reading_summary(reader: TraceReader) -> dict[str, Any]:
     }
 
 
+def prepare_products() -> None:
+    """Import what `write_products` needs; pyarrow imports pandas with its first array."""
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    pa.array([0])
+
+
 def write_products(run: RunDirectory, miner: Miner, summary: dict[str, Any]) -> None:
     """Write what a fitted miner has; the lexicon comes last, as it marks the run as finished."""
     with run.write(EXAMPLES) as file:

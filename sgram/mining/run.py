@@ -27,7 +27,15 @@ from sgram.mining.embed import Embedder, get_embedder
 from sgram.mining.encoding_process import open_embedder
 from sgram.mining.miner import Miner
 from sgram.mining.moves import packaged_namer
-from sgram.mining.products import PRODUCTS, MiningOutcome, examples_path, load_outcome, reading_summary, write_products
+from sgram.mining.products import (
+    PRODUCTS,
+    MiningOutcome,
+    examples_path,
+    load_outcome,
+    prepare_products,
+    reading_summary,
+    write_products,
+)
 from sgram.mining.score import Background, Scorer
 from sgram.run_directory import RunDirectory
 from sgram.traces import ReadOptions, Trace, TraceReader
@@ -228,6 +236,7 @@ class MiningJob:
             scratch=scratch,
             keep_corpus=True,
             progress=report_stage,
+            meanwhile=prepare_products,
         )
         try:
             miner.fit(_read_and_summarize(reader, inputs.digests, scratch / READ_SUMMARY))

@@ -56,6 +56,22 @@ def test_the_steps_one_by_one_give_the_lexicon_of_mine(capsys):
         assert Path(f"joined{suffix}").read_bytes() == Path(f"once{suffix}").read_bytes()
 
 
+def test_the_steps_take_the_url_of_a_folder(capsys, tmp_path):
+    url = f"file://{tmp_path}/remote"
+    code, out, _ = run(capsys, "split", SAMPLE, "--embedder", "hash", "--parts", 2, "--exact-parts", "-o", url)
+    assert code == 0
+    assert f"2 parts of {url}: 000 to 001" in out
+    assert run(capsys, "part", f"{url}/000", f"{url}/001")[:2] == (0, f"part: {url}/000, {url}/001\n")
+    assert run(capsys, "union", url)[0] == 0
+    assert run(capsys, "choose", url)[:2] == (0, f"chosen: {url}/choice.arrays\n")
+    code, out, err = run(capsys, "join", url, "-o", "joined.json", "--json")
+    assert (code, json.loads(out)["run"]) == (0, url)
+    assert ".sgram-" not in out + err
+    assert run(capsys, SAMPLE, "--embedder", "hash", "-o", "once.json")[0] == 0
+    for suffix in (".json", ".examples.jsonl"):
+        assert Path(f"joined{suffix}").read_bytes() == Path(f"once{suffix}").read_bytes()
+
+
 def test_too_many_parts_are_lowered_and_said(capsys):
     code, out, _ = run(capsys, "split", SAMPLE, "--embedder", "hash", "--parts", 5, "-o", "parts")
     assert code == 0

@@ -4,8 +4,11 @@ import io
 import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
+import fsspec
 import numpy as np
 import pyarrow.parquet as parquet
 import pytest
@@ -16,9 +19,11 @@ from sgram.engines import SerialEngine
 from sgram.errors import InputError, UsageError
 from sgram.mining.array_files import ArrayFile, ArrayWriter, pack_strings, unpack_strings, write_arrays
 from sgram.mining.config import MiningConfig, Resources
+from sgram.mining.parts import steps
 from sgram.mining.parts.exact_counts import Union
 from sgram.mining.parts.files import read_table
-from sgram.mining.parts.job import choose, join, split_traces
+from sgram.mining.parts.folder import open_folder
+from sgram.mining.parts.job import choose, join, split_to_url, split_traces
 from sgram.mining.parts.plan import LEAST_LOCAL_DF, SplitPlan, group_parts, local_threshold
 from sgram.mining.parts.steps import UNION, run_part, run_union
 from sgram.mining.products import CANDIDATES, EXAMPLES, LEXICON, SUMMARY
@@ -34,6 +39,9 @@ CONFIGS = {
     "models": fast_config(contrast_models=("long",), min_problems=1),
     "reasoning": fast_config(part="reasoning", max_chars=900),
 }
+
+
+real_step = steps._run_step
 
 
 def silent(*_):
@@ -107,6 +115,86 @@ def test_any_partition_in_any_order_gives_the_same_bytes(data, at_once, tmp_path
     assert bytes_of(folder / "parts") == at_once("sgram")
 
 
+@pytest.fixture(params=["file", "memory"])
+def remote(request, tmp_path):
+    """A folder behind a URL, as its URL and the file system of fsspec that holds it."""
+    files = fsspec.filesystem(request.param)
+    path = str(tmp_path / "remote") if request.param == "file" else f"/{tmp_path.name}/remote"
+    yield f"{request.param}://{path}", files, path
+    if files.exists(path):
+        files.rm(path, recursive=True)
+
+
+def scratch_folders():
+    return set(Path(tempfile.gettempdir()).glob(".sgram-*.tmp"))
+
+
+def test_parts_behind_a_url_give_the_bytes_of_mining_at_once(remote, at_once, tmp_path):
+    url, files, path = remote
+    before = scratch_folders()
+    plan = split_to_url(job(CONFIGS["models"], sample_with_models(tmp_path)), url, 3, exact_parts=True, progress=silent)
+    assert plan.folder.title == url
+    names = {name.removeprefix(path).strip("/") for name in map(str, files.find(path))}
+    assert names == {"plan.json", "run.json", *(f"split/{name}.arrays" for name in ("000", "001", "002", "facets"))}
+    run_part(url, "part", "001", Resources())
+    assert files.exists(f"{path}/part/001.arrays")
+    for fresh in (False, False, True):
+        with open_folder(url) as folder:
+            outcome = join(folder, Resources(), SerialEngine(), silent, fresh=fresh)
+            assert bytes_of(folder.path) == at_once("models")
+    assert not outcome.reused
+    assert {name: files.cat_file(f"{path}/{name}") for name in PRODUCTS} == at_once("models")
+    assert scratch_folders() <= before, "scratch space is deleted"
+
+
+def test_a_join_behind_a_url_uses_what_is_finished_and_repeats_what_is_cut(remote, at_once, tmp_path, monkeypatch):
+    url, files, path = remote
+    mining_job = job(CONFIGS["sgram"], sample_with_models(tmp_path))
+    split_to_url(mining_job, url, 2, exact_parts=True, progress=silent)
+    choose(url, Resources(), SerialEngine(), silent)
+    whole = files.cat_file(f"{path}/count/001.arrays")
+    files.pipe_file(f"{path}/count/001.arrays", whole[: len(whole) // 2])
+    run = []
+    monkeypatch.setattr(steps, "_run_step", lambda plan, *what: run.append(what[:2]) or real_step(plan, *what))
+    with open_folder(url) as folder:
+        join(folder, Resources(), SerialEngine(), silent)
+        assert bytes_of(folder.path) == at_once("sgram")
+    assert run == [("count", "001"), ("describe", "000"), ("describe", "001")]
+    assert files.cat_file(f"{path}/count/001.arrays") == whole
+
+
+def test_a_finished_split_behind_a_url_is_replaced_only_if_asked(remote, tmp_path):
+    url, files, path = remote
+    for name in ("sgram", "paper"):
+        mining_job = job(CONFIGS[name], sample_with_models(tmp_path))
+        if name == "paper":
+            with pytest.raises(UsageError, match="holds a finished split; use it, or split again with --fresh"):
+                split_to_url(mining_job, url, 2, exact_parts=True, progress=silent)
+        split_to_url(mining_job, f"{url}/", 2, exact_parts=True, fresh=name == "paper", progress=silent)
+        assert not files.exists(f"{path}/{LEXICON}"), "products of the first split are gone"
+        with open_folder(url) as folder:
+            assert join(folder, Resources(), SerialEngine(), silent).lexicon.source["config"]["method"] == name
+
+
+def test_a_url_that_cannot_be_written_is_refused_before_a_trace_is_read(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    mining_job = job(CONFIGS["sgram"], sample_with_models(tmp_path))
+    with pytest.raises(InputError, match="cannot write file://"):
+        split_to_url(mining_job, f"file://{tmp_path}/file/parts", 2, progress=lambda *_: pytest.fail("it was read"))
+
+
+def test_messages_name_the_url_and_no_scratch_space(remote):
+    url, _, _ = remote
+    for call in (
+        lambda: run_part(url, "part", "000", Resources()),
+        lambda: choose(url, Resources(), SerialEngine(), silent),
+    ):
+        with pytest.raises(InputError, match="holds no finished split") as error:
+            call()
+        assert url in str(error.value)
+        assert ".sgram-" not in str(error.value)
+
+
 def test_the_union_holds_every_frequent_gram_and_no_gram_that_cannot_be_frequent(tmp_path):
     # An oracle of definitions: document sets of every gram of the sample, by trace.
     traces = sample_traces()
@@ -127,7 +215,7 @@ def test_the_union_holds_every_frequent_gram_and_no_gram_that_cannot_be_frequent
 
 
 def part_grams(plan, part):
-    table = read_table(ArrayFile(plan.folder / "part" / f"{part.name}.arrays"))
+    table = read_table(ArrayFile(plan.folder.path / "part" / f"{part.name}.arrays"))
     return {text for n in range(1, len(table.levels) + 1) for text in table.texts(n)}
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from sgram.errors import InputError, UsageError
 from sgram.traces import ReadOptions, TraceReader, as_traces
+from sgram.urls import download, exists_url, remove_url, upload
 from tests.builders.web_server import serving_files
 
 fsspec = pytest.importorskip("fsspec", reason="fsspec comes with the extra remote")
@@ -139,3 +140,29 @@ def test_a_broken_row_is_located_without_secrets():
         assert len(list(reader)) == 8
     assert reader.report.first_fault.startswith(f"{served.url}/rows.jsonl?...:9: not valid JSON")
     assert reader.report.files[0].run == "rows"
+
+
+def test_files_are_copied_to_and_from_a_url(memory, tmp_path):
+    folder, _ = memory
+    (tmp_path / "a").write_bytes(b"7")
+    url = f"{folder}/deep/er/a"
+    assert not exists_url(url)
+    assert not download(url, tmp_path / "b")
+    upload(tmp_path / "a", url)
+    assert exists_url(url)
+    assert download(url, tmp_path / "new" / "b")
+    assert (tmp_path / "new" / "b").read_bytes() == b"7"
+    for _ in range(2):
+        remove_url(url)
+        assert not exists_url(url)
+    assert (tmp_path / "a").exists()
+
+
+def test_a_url_that_cannot_be_written_is_named_without_its_secrets(tmp_path):
+    (tmp_path / "a").write_bytes(b"7")
+    with serving_files({}) as served:
+        url = f"http://me:secret@{served.address}/a?signature=0f"
+        with pytest.raises(InputError, match="cannot write http") as error:
+            upload(tmp_path / "a", url)
+    assert "secret" not in str(error.value)
+    assert "signature" not in str(error.value)

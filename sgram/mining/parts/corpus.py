@@ -60,7 +60,7 @@ class PartedCorpus:
         run_union(self.plan, self.resources)
         self.progress("union", 1, 1)
         paths = run_missing_parts(self.plan, "count", self.engine, self.resources, self._report("count"))
-        self._union = Union.read(self.plan.folder / UNION, self.plan)
+        self._union = Union.read(self.plan.folder.fetch(UNION), self.plan)
         self._counts = add_counts(self.plan, self._union, paths)
         table, self._labels = frequent_table(self.plan, self._union, self._counts.counts)
         return table
@@ -101,9 +101,10 @@ class PartedCorpus:
     ) -> PartedClusters:
         """Return where clusters are used: write the choice, and describe it in each part."""
         choice = Choice.of(table, grams, clusters, medoids)
-        path = self.plan.folder / CHOICE
+        path = self.plan.folder.fetch(CHOICE)
         if not is_written(path, self.plan, choice=choice.digest):
             choice.write(path, self.plan)
+            self.plan.folder.publish([CHOICE])
         if self.stops_after_choice:
             raise StopAfterChoice
         paths = run_missing_parts(self.plan, "describe", self.engine, self.resources, self._report("describe"))

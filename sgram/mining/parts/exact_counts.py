@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from sgram.array_types import AnyArray, Int32Array, IntArray
-from sgram.files import excerpt
 from sgram.mining.array_files import ArrayFile
 from sgram.mining.candidates import MODEL_SIDES, find_model_sides, put_model_sides
 from sgram.mining.corpus import FACETS, Corpus
@@ -134,5 +133,5 @@ def frequent_table(plan: SplitPlan, union: Union, counts: LabelCounts) -> tuple[
         new_ids[rows] = np.arange(len(rows), dtype=np.int32)
     table = GramTable(words, levels, plan.n_docs_array)
     if any((level.prefix < 0).any() or (level.suffix < 0).any() for level in levels):
-        raise AssertionError(f"a gram of {excerpt(plan.folder)} is more frequent than its beginning or its end")
+        raise AssertionError(f"a gram of {plan.folder.title} is more frequent than its beginning or its end")
     return table, kept_labels

@@ -59,7 +59,7 @@ def open_corpus(plan: SplitPlan, part: PlannedPart, scratch: Path, memory_limit:
             arena, word_ends, df, count = (file.get(f"{kind}-{shard.number}") for kind in WORD_KINDS)
             corpus.merge_shard(replace(shard, number=number), arena, word_ends, df, count)
     if int(corpus.n_docs.sum()) != part.n_docs:
-        raise InputError(f"the files of part {part.name} in {excerpt(plan.folder)} are of another split; split again")
+        raise InputError(f"the files of part {part.name} in {plan.folder.title} are of another split; split again")
     return corpus
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sgram.engines import Engine
 from sgram.errors import InputError, UsageError
-from sgram.files import excerpt
+from sgram.files import excerpt, scratch_folder
 from sgram.mining.classifier import GramClassifier, make_scorer
 from sgram.mining.config import Resources
 from sgram.mining.corpus import FACETS
@@ -14,20 +14,30 @@ from sgram.mining.embed import Embedder
 from sgram.mining.encoding_process import open_embedder
 from sgram.mining.miner import Miner, TraceDigests, iter_documents, no_traces_message
 from sgram.mining.parts.corpus import PartedCorpus, StepProgress, StopAfterChoice
+from sgram.mining.parts.folder import SplitFolder, open_folder
 from sgram.mining.parts.plan import LEAST_LOCAL_DF, PLAN, PlannedPart, SplitPlan, group_parts
 from sgram.mining.parts.split import PartOf, file_name, split_documents
 from sgram.mining.parts.steps import CHOICE, UNION
-from sgram.mining.products import PRODUCTS, MiningOutcome, load_outcome, reading_summary, write_products
+from sgram.mining.products import (
+    LEXICON,
+    PRODUCTS,
+    MiningOutcome,
+    load_outcome,
+    prepare_products,
+    reading_summary,
+    write_products,
+)
 from sgram.mining.run import QUARANTINE, MiningJob, Progress, copy_quarantine
 from sgram.mining.score import Background, Scorer
 from sgram.run_directory import DESCRIPTION, LOCK_FILE, RunDirectory
 from sgram.traces.part_texts import PartSelection
 from sgram.traces.rows import InputFile
-from sgram.urls import is_url
+from sgram.urls import exists_url, is_url, printable_name
 
 CLASSIFIER, BACKGROUND = "classifier.json", "background.parquet"
 FILES = (PLAN, DESCRIPTION, CLASSIFIER, BACKGROUND, QUARANTINE, UNION, CHOICE)
 FOLDERS = ("split", "part", "count", "describe", "vectors")
+_DESCRIPTION = {"verb": "mine split"}
 MOST_PARTS = 500
 """Files that `split` writes at the same time; systems allow about 1,000."""
 
@@ -55,7 +65,7 @@ def split_traces(
     run = RunDirectory(folder)
     with run.lock():
         _clear(folder, fresh)
-        run.describe({"verb": "mine split"})  # folders with a run.json are not read as inputs
+        run.describe(_DESCRIPTION)  # folders with a run.json are not read as inputs
         classifier = job.load_classifier()
         if classifier is not None and job.classifier is not None:
             classifier.save(folder / CLASSIFIER)
@@ -86,7 +96,7 @@ def split_traces(
             raise InputError(no_traces_message(job.config, settings))
         docs_of_part = sizes.n_docs.sum(axis=1).tolist()
         plan = SplitPlan(
-            folder=folder,
+            folder=SplitFolder(folder),
             config=job.config,
             inputs=summary,
             n_docs=tuple(sizes.n_docs.sum(axis=0).tolist()),
@@ -113,6 +123,29 @@ def split_traces(
         )
         plan.save()
         return SplitPlan.load(folder)
+
+
+def split_to_url(
+    job: MiningJob, url: str, n_parts: int, *, fresh: bool = False, exact_parts: bool = False, progress: Progress
+) -> SplitPlan:
+    """Split the traces of a job in scratch space, upload the parts to a folder behind a URL, and last the plan.
+
+    Scratch space must hold all parts. Options and errors are those of `split_traces`, and those of `upload`.
+    """
+    url = url.rstrip("/")
+    if not fresh and exists_url(f"{url}/{PLAN}"):
+        raise UsageError(f"{printable_name(url)} holds a finished split; use it, or split again with --fresh")
+    with scratch_folder() as scratch:
+        folder = SplitFolder(scratch / "parts", url)
+        RunDirectory(folder.path).describe(_DESCRIPTION)
+        folder.publish([DESCRIPTION])  # a URL that cannot be written is refused before the traces are read
+        plan = split_traces(job, folder.path, n_parts, exact_parts=exact_parts, progress=progress)
+        if fresh:  # files of the steps are told apart by the digest of their plan
+            folder.remove([PLAN, *PRODUCTS])
+            plan.save()
+        written = [path for path in folder.path.rglob("*") if path.is_file() and path.name not in (PLAN, LOCK_FILE)]
+        folder.publish([*sorted(path.relative_to(folder.path).as_posix() for path in written), PLAN])
+        return plan.in_folder(folder)
 
 
 def _clear(folder: Path, fresh: bool) -> None:
@@ -144,33 +177,38 @@ def _stamp(file: InputFile) -> tuple[int, int] | None:
     return status.st_size, status.st_mtime_ns
 
 
-def choose(folder: Path, resources: Resources, engine: Engine, progress: StepProgress) -> None:
-    """Run `part`, `union` and `count` where they are missing, and write the chosen clusters."""
-    plan = SplitPlan.load(folder)
-    corpus = PartedCorpus(plan, engine, resources, progress, stops_after_choice=True)
-    with suppress(StopAfterChoice):
-        _make_miner(plan, resources, progress).fit_corpus(corpus, plan.inputs)
+def choose(place: str | Path, resources: Resources, engine: Engine, progress: StepProgress) -> None:
+    """Run `part`, `union` and `count` where they are missing, and write the chosen clusters.
+
+    `place` is the path or URL of the split.
+    """
+    with open_folder(place) as folder:
+        plan = SplitPlan.load(folder)
+        corpus = PartedCorpus(plan, engine, resources, progress, stops_after_choice=True)
+        with suppress(StopAfterChoice):
+            _make_miner(plan, resources, progress).fit_corpus(corpus, plan.inputs)
 
 
 def join(
-    folder: Path, resources: Resources, engine: Engine, progress: StepProgress, fresh: bool = False
+    folder: Path | SplitFolder, resources: Resources, engine: Engine, progress: StepProgress, fresh: bool = False
 ) -> MiningOutcome:
     """Run every step that is missing, and return the lexicon, which is that of `MiningJob.run` on the same traces.
 
     The products are those of a mining run, in `folder`; a finished join is loaded unless `fresh`. Raise `InputError` if
-    the folder holds no split, `SgramError` if another process joins it, and every error of `Miner.fit`.
+    the folder holds no split, `SgramError` if another process of this machine joins it, and every error of `Miner.fit`.
     """
-    plan, run = SplitPlan.load(folder), RunDirectory(folder)
+    plan = SplitPlan.load(folder)
+    run = RunDirectory(plan.folder.path)
     with run.lock():
         if fresh:
-            for name in PRODUCTS:
-                run.part(name).unlink(missing_ok=True)
-        if all(map(run.has, PRODUCTS)):
+            plan.folder.remove(PRODUCTS)
+        if all(plan.folder.fetch(name).exists() for name in PRODUCTS):
             return load_outcome(run, reused=True)
         with open_embedder(plan.config.embedder, plan.config.seed, resources.workers) as embedder:
             miner = _make_miner(plan, resources, progress, embedder)
             miner.fit_corpus(PartedCorpus(plan, engine, resources, progress), plan.inputs)
         write_products(run, miner, dict(plan.summary))
+        plan.folder.publish([name for name in PRODUCTS if name != LEXICON] + [LEXICON])
         return load_outcome(run, reused=False)
 
 
@@ -204,15 +242,23 @@ def _make_miner(
     plan: SplitPlan, resources: Resources, progress: StepProgress, embedder: Embedder | None = None
 ) -> Miner:
     scorer = _make_scorer(plan)
-    return Miner(plan.config, resources, scorer=scorer, embedder=embedder, scratch=plan.folder, progress=progress)
+    return Miner(
+        plan.config,
+        resources,
+        scorer=scorer,
+        embedder=embedder,
+        scratch=plan.folder.path,
+        progress=progress,
+        meanwhile=prepare_products,
+    )
 
 
 def _make_scorer(plan: SplitPlan) -> Scorer | None:
     """Return the scorer of the plan's config; None for the method of the paper, which has none."""
     if plan.config.method == "paper":
         return None
-    background = Background.load(plan.folder / BACKGROUND) if plan.background else None
-    classifier = None if plan.classifier is None else GramClassifier.load(plan.folder / CLASSIFIER)
+    background = Background.load(plan.folder.fetch(BACKGROUND)) if plan.background else None
+    classifier = None if plan.classifier is None else GramClassifier.load(plan.folder.fetch(CLASSIFIER))
     if classifier is not None and classifier.digest != plan.classifier:
-        raise InputError(f"{excerpt(plan.folder / CLASSIFIER)} is not the classifier of the split; split again")
+        raise InputError(f"{plan.folder.file_title(CLASSIFIER)} is not the classifier of the split; split again")
     return make_scorer(plan.config, background, classifier)

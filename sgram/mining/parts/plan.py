@@ -13,6 +13,7 @@ from sgram.array_types import IntArray
 from sgram.errors import InputError, UsageError
 from sgram.files import canonical_json, digest, excerpt, pretty_json, write_bytes
 from sgram.mining.config import MiningConfig, least_counted_df
+from sgram.mining.parts.folder import SplitFolder
 
 PLAN = "plan.json"
 FORMAT, FORMAT_VERSION = "sgram-mining-parts", 1
@@ -36,7 +37,7 @@ class PlannedPart:
 class SplitPlan:
     """A split of traces into parts, and everything that was decided over all of them."""
 
-    folder: Path = field(compare=False)
+    folder: SplitFolder = field(compare=False)
     config: MiningConfig
     inputs: Mapping[str, Any]
     """Number and digest of the traces, for a lexicon's source."""
@@ -55,16 +56,17 @@ class SplitPlan:
     """Rows read, dialects, warnings, decisions."""
 
     @classmethod
-    def load(cls, folder: Path) -> "SplitPlan":
+    def load(cls, folder: Path | SplitFolder) -> "SplitPlan":
         """Read the plan in `folder`. Raise `InputError` if there is none, or another version of sgram wrote it."""
-        path = folder / PLAN
+        folder = SplitFolder(folder) if isinstance(folder, Path) else folder
+        path = folder.fetch(PLAN)
         try:
             plan = orjson.loads(path.read_bytes())
             if plan["format"] != FORMAT or plan["version"] != FORMAT_VERSION:
                 raise ValueError("it is no plan of this version")
             if plan["sgram"] != __version__:
                 raise InputError(
-                    f"{excerpt(folder)} was split by sgram {plan['sgram']}, and this is {__version__}: use one version "
+                    f"{folder.title} was split by sgram {plan['sgram']}, and this is {__version__}: use one version "
                     "for all steps, or split again"
                 )
             names = [column.name for column in fields(cls) if column.name not in ("folder", "config", "parts")]
@@ -77,16 +79,20 @@ class SplitPlan:
         except (OSError, ValueError, KeyError, TypeError) as error:
             reason = getattr(error, "strerror", None) or error
             raise InputError(
-                f"{excerpt(folder)} holds no finished split ({excerpt(path)}: {reason}); run sgram mine split"
+                f"{folder.title} holds no finished split ({folder.file_title(PLAN)}: {reason}); run sgram mine split"
             ) from None
 
     def with_parts(self, parts: Sequence[PlannedPart]) -> "SplitPlan":
         """Return the plan with these parts."""
         return replace(self, parts=tuple(parts))
 
+    def in_folder(self, folder: SplitFolder) -> "SplitPlan":
+        """Return the plan in another folder."""
+        return replace(self, folder=folder)
+
     def save(self) -> None:
-        """Write the plan to its folder, atomically."""
-        write_bytes(self.folder / PLAN, pretty_json(self._json()))
+        """Write the plan to its folder on this machine, atomically."""
+        write_bytes(self.folder.path / PLAN, pretty_json(self._json()))
 
     def _json(self) -> dict[str, Any]:
         columns = {column.name: getattr(self, column.name) for column in fields(self) if column.name != "folder"}
@@ -128,11 +134,11 @@ class SplitPlan:
             if part.name == name:
                 return part
         names = f"{self.parts[0].name} to {self.parts[-1].name}" if len(self.parts) > 1 else self.parts[0].name
-        raise UsageError(f"{excerpt(self.folder)} has no part {excerpt(name)!r}; its parts are {names}")
+        raise UsageError(f"{self.folder.title} has no part {excerpt(name)!r}; its parts are {names}")
 
     def split_path(self, file: str) -> Path:
-        """Return the path of a file of the split."""
-        return self.folder / "split" / file
+        """Return the path of a file of the split, which is downloaded if it is behind a URL."""
+        return self.folder.fetch(f"split/{file}")
 
 
 def local_threshold(counted_df: int, n_docs: int, n_all_docs: int) -> int:
