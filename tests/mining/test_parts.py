@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import replace
-from pathlib import Path
 
 import fsspec
 import numpy as np
@@ -125,13 +124,10 @@ def remote(request, tmp_path):
         files.rm(path, recursive=True)
 
 
-def scratch_folders():
-    return set(Path(tempfile.gettempdir()).glob(".sgram-*.tmp"))
-
-
-def test_parts_behind_a_url_give_the_bytes_of_mining_at_once(remote, at_once, tmp_path):
+def test_parts_behind_a_url_give_the_bytes_of_mining_at_once(remote, at_once, tmp_path, monkeypatch):
     url, files, path = remote
-    before = scratch_folders()
+    scratch = tmp_path / "scratch"
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     plan = split_to_url(job(CONFIGS["models"], sample_with_models(tmp_path)), url, 3, exact_parts=True, progress=silent)
     assert plan.folder.title == url
     names = {name.removeprefix(path).strip("/") for name in map(str, files.find(path))}
@@ -144,7 +140,7 @@ def test_parts_behind_a_url_give_the_bytes_of_mining_at_once(remote, at_once, tm
             assert bytes_of(folder.path) == at_once("models")
     assert not outcome.reused
     assert {name: files.cat_file(f"{path}/{name}") for name in PRODUCTS} == at_once("models")
-    assert scratch_folders() <= before, "scratch space is deleted"
+    assert list(scratch.iterdir()) == [], "scratch space is deleted"
 
 
 def test_a_join_behind_a_url_uses_what_is_finished_and_repeats_what_is_cut(remote, at_once, tmp_path, monkeypatch):
