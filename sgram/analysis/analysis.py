@@ -194,8 +194,9 @@ def _analyze_sources(
     context = FindingContext(tables, counts.source_names, phase_orders, placebo_phase_orders)
     lexicon_of_source = {name: counts.lexicon(source) for source, name in enumerate(counts.source_names)}
     example_builder = ExampleBuilder(collected.sampled_traces, lexicon_of_source.__getitem__, diagnoses, config.part)
+    source_kind = _source_kind(analysis_inputs.sources, collected.plan.display_names)
     return Analysis(
-        title=_title(counts),
+        title=_title(counts, source_kind),
         lexicon=counts.lexicons[0],
         sources=counts.source_names,
         tables=tables,
@@ -207,7 +208,7 @@ def _analyze_sources(
         placebo_phase_orders=placebo_phase_orders,
         findings=build_findings(questions, context),
         measures=measures,
-        source_kind=_source_kind(analysis_inputs.sources, collected.plan.display_names),
+        source_kind=source_kind,
         lookup=example_builder.build_lookup(counts.source_names, config.max_lookup_chars),
     )
 
@@ -246,9 +247,9 @@ def _source_kind(sources: Sequence[Source], keys: Iterable[str]) -> SourceKind:
     return "run" if "run" in kinds or (len(models) > 1 and set(models) == {UNKNOWN_MODEL}) else "model"
 
 
-def _title(counts: TraceCounts) -> str:
+def _title(counts: TraceCounts, source_kind: SourceKind) -> str:
     names = counts.source_names
-    source_text = names[0] if len(names) == 1 else f"{len(names)} sources"
+    source_text = names[0] if len(names) == 1 else f"{len(names)} {source_kind}s"
     part = counts.config.part
     return f"{len(counts.columns):,} traces of {source_text}" + ("" if part == "all" else f", {part} only")
 

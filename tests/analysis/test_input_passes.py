@@ -66,7 +66,7 @@ def test_files_of_a_folder(tmp_path):
     for number in range(3):
         write_lines(tmp_path / f"{number}.jsonl", rows(8 * number, model=f"m{number % 2}"))
     together, engine = assert_equal_by_file(tmp_path)
-    assert together.title == "24 traces of 2 sources"
+    assert together.title == "24 traces of 2 models"
     assert engine.functions == ["survey_file"] * 3 + ["count_file"] * 3  # no id is in two files: no file is read again
 
 
