@@ -311,7 +311,7 @@ def test_report_writes_the_page_and_its_tables(run_python, sample, tmp_path):
         assert max(lines, key=len).strip() in page, name
     assert page.count("<table") >= 10
     markdown = (tmp_path / "report.md").read_text(encoding="utf-8").splitlines()
-    assert markdown[0] == "# 108 traces of 3 sources"
+    assert markdown[0] == "# 108 traces of 3 models"
     assert len(markdown) > 100
     with open(tmp_path / "tables" / "corpus.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

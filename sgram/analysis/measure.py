@@ -58,6 +58,8 @@ class Quantity:
     """Whether rows without a number are shown, too, because their other columns say something."""
     unit: str = ""
     """Unit of the number, such as "nats"; "share" for a share in a column of numbers; "" for a pure number."""
+    is_matched: bool = False
+    """Whether placebos are drawn to have this number, so that they do not stand beside it."""
 
     def is_share(self, table: Table) -> bool:
         """Return whether the number is a share, which is shown in per cent."""
@@ -70,12 +72,12 @@ class Quantity:
         return Estimate(row.number(self.value), row.number(self.low), row.number(self.high))
 
     def pairs(self, table: Table, sources: Sequence[str] | None = None) -> Iterator[tuple[Record, Record | None]]:
-        """Yield each row that is shown beside the placebo's row of the same keys, None if there is none."""
+        """Yield each row that is shown beside the placebo's row of the same keys, None if nothing is to be compared."""
         rows = [row for row in table.records(**self.where) if sources is None or row.get("source") in (None, *sources)]
         if self.last_step:
             last = {row["source"]: row["step"] for row in sorted(rows, key=lambda row: row.number("step") or 0.0)}
             rows = [row for row in rows if row["step"] == last[row["source"]]]
-        placebos = {self._key(row): row for row in rows if row.get("list") == PLACEBO}
+        placebos = {self._key(row): row for row in rows if row.get("list") == PLACEBO and not self.is_matched}
         for row in rows:
             if row.get("list") != PLACEBO and (self.shows_undefined or row.number(self.value) is not None):
                 yield row, placebos.get(self._key(row))

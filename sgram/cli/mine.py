@@ -162,18 +162,7 @@ def mine(
     # a model is loaded in another process, from before the miner is imported
     n_processes = 1 if dry_run or engine == "ray" else workers
     with open_embedder(config.embedder, config.seed, n_processes) as embedder:
-        from sgram.mining.run import MiningJob
-
-        job = MiningJob(
-            paths=tuple(paths),
-            config=config,
-            resources=resources,
-            background=tuple(background or ()),
-            classifier=classifier,
-            dialect=reading.dialect,
-            options=reading.options(),
-            runs=runs,
-        )
+        job = make_job(paths, config, resources, background, classifier, reading, runs)
         job.check(output)
         if dry_run:
             _show_plan(job, output, as_json)
@@ -193,6 +182,30 @@ def mine(
             "all-MiniLM-L6-v2 is not installed, so grams were clustered by their words and letters: "
             "pip install 'sgram[embed]'"
         )
+
+
+def make_job(
+    paths: Sequence[str],
+    config: MiningConfig,
+    resources: Resources,
+    background: Sequence[str] | None,
+    classifier: str | None,
+    reading: InputFlags,
+    runs: Path = Path("reports"),
+) -> "MiningJob":
+    """Return the job that the flags of ``mine`` and ``mine split`` describe."""
+    from sgram.mining.run import MiningJob
+
+    return MiningJob(
+        paths=tuple(paths),
+        config=config,
+        resources=resources,
+        background=tuple(background or ()),
+        classifier=classifier,
+        dialect=reading.dialect,
+        options=reading.options(),
+        runs=runs,
+    )
 
 
 def check_one_output(output: str | None, as_json: bool) -> None:

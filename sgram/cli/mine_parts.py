@@ -9,7 +9,16 @@ from cyclopts import Parameter
 
 from sgram.cli.console import note, print_json, print_line, switching_meter
 from sgram.cli.engines import Address, EngineName, open_engine
-from sgram.cli.mine import BACKGROUND, CLASSIFIER, WORKERS, MiningFlags, check_one_output, show_outcome, write_lexicon
+from sgram.cli.mine import (
+    BACKGROUND,
+    CLASSIFIER,
+    WORKERS,
+    MiningFlags,
+    check_one_output,
+    make_job,
+    show_outcome,
+    write_lexicon,
+)
 from sgram.cli.option_groups import ADVANCED, OUTPUT
 from sgram.cli.path_checks import check_no_options, check_outputs
 from sgram.cli.read import InputFlags
@@ -67,21 +76,11 @@ def split(
     sgram mine split rollouts/ --parts 16 -o parts/
     """
     from sgram.mining.parts.job import split_to_url, split_traces
-    from sgram.mining.run import MiningJob
 
     if not is_url(output):
         check_outputs({"-o": output}, folders=["-o"])
     check_no_options(paths, "mine split")
-    resources = _resources(workers, memory)
-    job = MiningJob(
-        paths=tuple(paths),
-        config=config,
-        resources=resources,
-        background=tuple(background or ()),
-        classifier=classifier,
-        dialect=reading.dialect,
-        options=reading.options(),
-    )
+    job = make_job(paths, config, _resources(workers, memory), background, classifier, reading)
     with switching_meter() as show:
 
         def report(stage: str, done: int, total: int, remark: str) -> None:

@@ -35,7 +35,7 @@ def rollouts(tmp_path):
 def test_the_main_tables_are_printed_with_intervals_beside_placebos(capsys):
     code, out, err = call(capsys, SAMPLES, "--placebos", 1)
     assert code == 0
-    assert "108 traces of 3 sources" in out
+    assert "108 traces of 3 models" in out
     assert "SGs [95 %]" in out
     assert "placebo" in out
     for title in (

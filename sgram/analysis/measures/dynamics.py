@@ -70,8 +70,10 @@ def _placebo_records(series: StepSeries) -> Iterator[dict[str, Any]]:
         }
 
 
-def _last_step(title: str, series: str, unit: str = "") -> Quantity:
-    return Quantity(f"{title} at the last step", where={"series": series}, last_step=True, unit=unit)
+def _last_step(title: str, series: str, unit: str, *, is_matched: bool = False) -> Quantity:
+    return Quantity(
+        f"{title} at the last step", where={"series": series}, last_step=True, unit=unit, is_matched=is_matched
+    )
 
 
 def _sgs_and_placebo(series: str) -> tuple[CurveLine, ...]:
@@ -110,7 +112,7 @@ CURVES = Measure(
     needs="Curves need training steps: give a run of `sgram train`, or traces whose rows hold a `step`",
     section="dynamics",
     quantities=(
-        _last_step("planning share", "planning share", "share"),
+        _last_step("planning share", "planning share", "share", is_matched=True),
         _last_step("semantic entropy", "semantic entropy", "nats"),
         _last_step("token entropy of planning tokens", "planning entropy", "nats"),
     ),

@@ -95,15 +95,16 @@ SHARES = Measure(
     _share_records,
     needs="Planning shares need traces with words in them",
     section="dynamics",
-    quantities=(Quantity("planning share", keys=("source", "outcome", "unit"), extra=("traces",)),),
+    quantities=(Quantity("planning share", keys=("source", "outcome", "unit"), extra=("traces",), is_matched=True),),
     figures=(
         DotPlot(
             "planning-share",
             "How much of a trace is planning",
             "Share of the words or tokens that belong to a Strategic Gram.",
-            (Panel("planning share", "% of {unit}", scale=100),),
+            (Panel("planning share", "% of {unit}", (DotMark("SGs", where={"list": "SGs"}),), scale=100),),
             row_by="outcome",
             remark="{traces} traces, {problems} problems",
+            key="bars: 95 % intervals",
         ),
     ),
     questions=(

@@ -55,7 +55,7 @@ def _compare(name: str, table: Table, quantity: Quantity) -> PlaceboComparison |
     pairs = [
         (" · ".join(filter(None, map(row.text, quantity.keys))), quantity.estimate(row), quantity.estimate(placebo))
         for row, placebo in quantity.pairs(table)
-        if placebo is not None and placebo.number(quantity.value) is not None and not _is_matched(quantity, row)
+        if placebo is not None and placebo.number(quantity.value) is not None
     ]
     if not pairs:
         return None
@@ -84,11 +84,6 @@ def _compare(name: str, table: Table, quantity: Quantity) -> PlaceboComparison |
     ]
     title = f"{quantity.title[:1].upper()}{quantity.title[1:]}{unit}"
     return PlaceboComparison(build_table(name, title, columns, records), _positions(pairs))
-
-
-def _is_matched(quantity: Quantity, row: Record) -> bool:
-    """Return whether placebos were drawn to have the quantity of `row`, so that there is nothing to compare."""
-    return quantity.title == "planning share" and row.get("outcome") == "all"
 
 
 def _verdict(sgs: Estimate, placebo: Estimate) -> str:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgram.analysis import Column, Measure, all_measures
-from sgram.analysis.figure_specs import DotMark, DotPlot, Panel
+from sgram.analysis.figure_specs import DotMark, DotPlot, Panel, sgs_and_placebo
 from sgram.analysis.table import Record, Table, build_table
 from sgram.errors import UsageError
 from sgram.reports.figures.canvas import label
@@ -161,7 +161,7 @@ def test_a_table_without_a_number_gives_no_figure():
 # -- dots ------------------------------------------------------------------------------------------------
 
 
-def test_a_planning_share_is_drawn_in_per_cent_with_its_interval_and_its_placebo_in_gray():
+def test_a_planning_share_is_drawn_in_per_cent_with_its_interval_and_without_the_matched_placebo():
     cells = {"source": "m", "outcome": "all", "traces": 12, "problems": 1, "unit": "tokens"}
     rows = [
         {**cells, "list": list_name, "value": value, "low": value - 0.05, "high": value + 0.1}
@@ -170,16 +170,26 @@ def test_a_planning_share_is_drawn_in_per_cent_with_its_interval_and_its_placebo
     figure = drawn(table("shares", rows))["planning-share"]
     drawn_lines = lines(figure)
     spans = [(xs, color) for xs, _, color, _ in drawn_lines if len(xs) == 2]
-    assert spans == [
-        ([pytest.approx(20.0), pytest.approx(35.0)], "#000000"),
-        ([pytest.approx(15.0), pytest.approx(30.0)], "#767676"),
-    ]
-    assert dots(figure) == [(25.0, "o"), (pytest.approx(20.0), "D")]
+    assert spans == [([pytest.approx(20.0), pytest.approx(35.0)], "#000000")]
+    assert dots(figure) == [(25.0, "o")]
     assert {"% of tokens", "12 traces, 1 problem", "m", "planning share"} <= set(texts(figure))
-    assert "Bars are 95 % intervals over problems. A placebo is a list of random grams" in figure.caption
+    assert "Bars are 95 % intervals over problems." in figure.caption
+    assert "placebo" not in figure.caption
     other = [{**row, "source": "n", "unit": "words"} for row in rows]  # its token ids are not known
     both = drawn(table("shares", rows + other), sources=("m", "n"))["planning-share"]
     assert "% of tokens or % of words" in texts(both)
+
+
+def test_a_placebo_is_a_gray_diamond_below_the_dot_that_it_controls():
+    rows = [
+        {"source": "m", "list": list_name, "value": value, "low": value - 0.5, "high": value + 1.0}
+        for list_name, value in (("SGs", 2.5), ("placebo", 2.0))
+    ]
+    figure = plotted(rows, *sgs_and_placebo())
+    spans = [(xs, color) for xs, _, color, _ in lines(figure) if len(xs) == 2]
+    assert spans == [([2.0, 3.5], "#0072b2"), ([1.5, 3.0], "#767676")]
+    assert dots(figure) == [(2.5, "o"), (2.0, "D")]
+    assert "A placebo is a list of random grams" in figure.caption
 
 
 def test_a_value_without_an_interval_has_no_bar_and_a_missing_count_no_remark():

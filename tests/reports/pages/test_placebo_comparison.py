@@ -84,8 +84,7 @@ def test_every_quantity_that_is_known_of_both_is_compared():
     }
     source = "grpo, seed 0"
     assert subjects == {
-        # placebos mark as much of all traces by construction: only that of wrong ones is compared
-        "Planning share": ([f"{source} · wrong · words"], "share"),
+        # no planning share: placebos mark as much of the traces by construction
         "Semantic entropy at equal size, nats": ([f"{source} · grams"], "number"),
         "Entropy of what follows a span, nats": ([source], "number"),
         "Token entropy, nats": ([f"{source} · planning", f"{source} · execution"], "number"),
