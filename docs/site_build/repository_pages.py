@@ -25,6 +25,7 @@ OTHER_FILES = {"project/sample_report.html": "reports/sample/report.html"} | {
         "easy_testbed_curves.png",
         "easy_testbed_differences.png",
         "entropy_regularizers.png",
+        "mining_parts.png",
         "training_comparison.png",
     )
 }

@@ -58,6 +58,7 @@ const showFormulas = (() => {
     const box = document.createElement("span");
     const raw = document.createElement("span");
     box.className = display ? "tex block" : "tex";
+    if (display) box.tabIndex = 0;  // it may scroll sideways
     raw.className = "raw";
     box.append(raw, math);
     return [box, raw];
