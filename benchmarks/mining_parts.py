@@ -1,7 +1,7 @@
 """What does mining by parts cost beside mining at once, and does it give the same lexicon?
 
     python benchmarks/mining_parts.py [--parts 4] [--also 1,7,64] [--rounds 3]
-    python benchmarks/mining_parts.py --sizes 1,2,5,10 --parts 16 [--folder DIR]
+    python benchmarks/mining_parts.py --sizes 1,3,10 --parts 16 [--folder DIR]
     python benchmarks/mining_parts.py --draw
 
 First form: all real traces, ``sgram mine`` and ``sgram mine split`` with ``join`` in turn, each in processes of its
@@ -30,13 +30,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 from corpora import SHARED, real_texts
 from processes import measured_sgram
 
+from sgram.files import write_bytes
 from sgram.mining.array_files import ArrayFile
 from sgram.mining.parts.plan import SplitPlan
 from sgram.mining.parts.steps import CHOICE, UNION
-from sgram.reports.figures.canvas import figure_format, render_figure
+from sgram.reports.figures.canvas import COLORS, figure_format, render_figure
+from sgram.reports.figures.figure import Point, draw_curve, write_curve_names
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 FILE_BYTES = 256 << 20
@@ -223,31 +224,23 @@ def read_growth() -> list[dict[str, Any]]:
 
 def draw_growth(lines: list[dict[str, Any]]) -> None:
     """Draw CPU seconds and the largest peak of memory of each step by the size of the text."""
-    sizes = [line["gigabytes"] for line in lines]
-    by_step = [(step, [line["steps"][step] for line in lines]) for step in lines[0]["steps"]]
-    colors = ("#0b6e99", "#b5541c", "#6a6a6a", "#3f7d20", "#8c4fa3", "#a08000", "#c2185b")
-
-    def draw_panel(axes: "Axes", title: str, numbers: list[tuple[str, list[float]]]) -> None:
-        axes.set_title(title, loc="left")
-        axes.set_xlabel("text, GB")
-        ends: list[float] = []
-        gap = max(max(column) for _, column in numbers) * 0.052
-        for color, (step, column) in sorted(zip(colors, numbers, strict=True), key=lambda pair: pair[1][1][-1]):
-            axes.plot(sizes, column, color=color, marker="o", markersize=3)
-            ends.append(max(column[-1], ends[-1] + gap if ends else 0))  # names do not overlap
-            axes.text(sizes[-1] * 1.03, ends[-1], step, color=color, va="center")
-        axes.set_xlim(0, sizes[-1] * 1.02)
-        axes.set_ylim(bottom=0)
+    panels = (("CPU seconds of a step, all parts", "cpu", 1), ("largest peak of a process, MiB", "peak", 2**20))
 
     def draw(figure: "Figure") -> None:
-        left, right = figure.subplots(1, 2)
-        cpu = [(step, [cost["cpu"] for cost in costs]) for step, costs in by_step]
-        peak = [(step, [cost["peak"] / 2**20 for cost in costs]) for step, costs in by_step]
-        draw_panel(left, "CPU seconds of a step, all parts", cpu)
-        draw_panel(right, "largest peak of a process, MiB", peak)
+        for axes, (title, cost, unit) in zip(figure.subplots(1, 2), panels, strict=True):
+            ends = []
+            for step, color in zip(lines[0]["steps"], COLORS, strict=True):
+                points = [Point(line["gigabytes"], line["steps"][step][cost] / unit) for line in lines]
+                draw_curve(axes, points, color)
+                ends.append((step, points[-1], color))
+            axes.set_title(title)
+            axes.set_xlabel("text, GB")
+            axes.set_xlim(0, lines[-1]["gigabytes"])
+            axes.set_ylim(bottom=0)
+            write_curve_names(axes, ends, 0.06, has_arrows=True)
 
     path = GROWTH.with_suffix(".png")
-    path.write_bytes(render_figure((9.6, 4.2), draw, figure_format(str(path))))
+    write_bytes(path, render_figure((9.6, 4.2), draw, figure_format(str(path))))
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from sgram.array_types import AnyArray
-from sgram.mining.embed import Embedder, SentenceEmbedder, get_embedder
+from sgram.mining.embed import Embedder, SentenceEmbedder, get_embedder, without_garbage_collection
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 DEFERRED_MODULES = ("sklearn", "sklearn.metrics")
@@ -164,10 +164,9 @@ def defer_imports(names: Sequence[str]) -> None:
 def _serve(embedder: Embedder, descriptors: Sequence[int]) -> None:
     """Load the model, fork into one process a connection, and answer until the connection is closed."""
     defer_imports(DEFERRED_MODULES)
-    gc.disable()  # the library and the model are no garbage
-    embedder.encode(["so"])
-    gc.freeze()  # the forked processes share what is loaded
-    gc.enable()
+    with without_garbage_collection():
+        embedder.encode(["so"])
+        gc.freeze()  # it is no garbage, and the forked processes share it
     connections = [Connection(descriptor) for descriptor in descriptors]
     served = connections[0]
     forked = []

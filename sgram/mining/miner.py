@@ -284,10 +284,9 @@ class Miner:
         namer = packaged_namer()
         source |= {"moves": {"by": f"the sentence scorer {namer.name}", "scorer": namer.digest}}
         members: dict[int, list[Gram]] = {label: [] for label in sorted(set(labels.tolist()))}
-        moves_of: dict[int, list[str]] = {label: [] for label in members}
+        move_of = dict(zip(grams.texts, moves, strict=True))
         df, gram_scores = grams.df_total.tolist(), scores[rows].tolist()
         for row, text in enumerate(grams.texts):
-            moves_of[int(labels[row])].append(moves[row])
             members[int(labels[row])].append(
                 Gram(
                     tuple(text.split(" ")),
@@ -305,9 +304,7 @@ class Miner:
                 grams=tuple(cluster_grams),
                 df=int(uses.df[label]),
                 medoid=medoids[label],
-                move=choose_cluster_move(
-                    (move, gram.df or 0) for move, gram in zip(moves_of[label], cluster_grams, strict=True)
-                ),
+                move=choose_cluster_move((move_of[gram.text], gram.df or 0) for gram in cluster_grams),
                 score=_mean_score(cluster_grams),
             )
             for label, cluster_grams in members.items()

@@ -66,16 +66,14 @@ class SplitFolder:
 
 
 @contextmanager
-def open_folder(place: str | Path | SplitFolder) -> Iterator[SplitFolder]:
+def open_folder(place: str | Path) -> Iterator[SplitFolder]:
     """Yield the folder of a split at a path or URL; the scratch space of a URL is deleted at the end.
 
     >>> with open_folder("parts") as folder:
     ...     folder
     SplitFolder(path=PosixPath('parts'), url='')
     """
-    if isinstance(place, SplitFolder):
-        yield place
-    elif is_url(place):
+    if is_url(place):
         with scratch_folder() as scratch:
             yield SplitFolder(scratch, str(place).rstrip("/"))
     else:

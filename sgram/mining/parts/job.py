@@ -2,6 +2,7 @@
 
 import shutil
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from sgram.engines import Engine
@@ -32,7 +33,7 @@ from sgram.mining.score import Background, Scorer
 from sgram.run_directory import DESCRIPTION, LOCK_FILE, RunDirectory
 from sgram.traces.part_texts import PartSelection
 from sgram.traces.rows import InputFile
-from sgram.urls import exists_url, is_url, printable_name
+from sgram.urls import exists_url, is_url, printable_name, remove_url
 
 CLASSIFIER, BACKGROUND = "classifier.json", "background.parquet"
 FILES = (PLAN, DESCRIPTION, CLASSIFIER, BACKGROUND, QUARANTINE, UNION, CHOICE)
@@ -140,12 +141,11 @@ def split_to_url(
         RunDirectory(folder.path).describe(_DESCRIPTION)
         folder.publish([DESCRIPTION])  # a URL that cannot be written is refused before the traces are read
         plan = split_traces(job, folder.path, n_parts, exact_parts=exact_parts, progress=progress)
-        if fresh:  # files of the steps are told apart by the digest of their plan
-            folder.remove([PLAN, *PRODUCTS])
-            plan.save()
+        for name in (PLAN, *PRODUCTS):  # files of the steps are told apart by the digest of their plan
+            remove_url(f"{url}/{name}")
         written = [path for path in folder.path.rglob("*") if path.is_file() and path.name not in (PLAN, LOCK_FILE)]
         folder.publish([*sorted(path.relative_to(folder.path).as_posix() for path in written), PLAN])
-        return plan.in_folder(folder)
+        return replace(plan, folder=folder)
 
 
 def _clear(folder: Path, fresh: bool) -> None:

@@ -86,10 +86,6 @@ class SplitPlan:
         """Return the plan with these parts."""
         return replace(self, parts=tuple(parts))
 
-    def in_folder(self, folder: SplitFolder) -> "SplitPlan":
-        """Return the plan in another folder."""
-        return replace(self, folder=folder)
-
     def save(self) -> None:
         """Write the plan to its folder on this machine, atomically."""
         write_bytes(self.folder.path / PLAN, pretty_json(self._json()))
