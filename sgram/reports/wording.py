@@ -336,8 +336,9 @@ def _fields(finding: Finding, source_kind: SourceKind) -> dict[str, Sequence[Wor
         is_difference = bool(finding.verdicts) and finding.verdict != "measured"
         side_unit = difference_unit if is_difference else unit
         first, last = (estimate_words(Estimate(side.value), side_unit, is_difference) for side in finding.sides)
-        extent = first if first == last else [*first, Words(" to "), *last]
-        fields |= {"first": first, "last": last, "range": extent, "extent": [Words(", "), *extent]}
+        fields |= {"first": first, "last": last, "range": first if first == last else [*first, Words(" to "), *last]}
+        if is_difference:
+            fields["extent"] = _extent(finding.sides, side_unit, " and " if n_sources == 2 else " to ")
     if len(finding.errors) == 1:
         fields |= {"kinds": kinds_sentence(finding.errors[0]), "rivals": rivals_sentence(finding.errors[0])}
     elif finding.errors:
@@ -350,6 +351,17 @@ def _fields(finding: Finding, source_kind: SourceKind) -> dict[str, Sequence[Wor
             "highest": [Words(finding.verdicts[-1][0], "name")],
         }
     return fields
+
+
+def _extent(sides: tuple[Estimate, Estimate], unit: str, joint: str) -> list[Words]:
+    """Return by how much all sources rose or fell, without signs: the verb tells the direction."""
+    sizes = sorted(abs(side.value) for side in sides if side.value is not None)
+    if len(sizes) < 2:
+        return []
+    (least, *_), most = (estimate_words(Estimate(size), unit) for size in sizes)
+    if [least] == most:
+        return [Words(", by "), *most]
+    return [Words(", by "), least._replace(text=least.text.removesuffix(f" {unit}")), Words(joint), *most]
 
 
 def _ends_with_undecided(

@@ -72,8 +72,8 @@ def test_below_a_headline_the_subject_is_left_out():
 @pytest.mark.parametrize(
     ("verdicts", "text"),
     [
-        ("up up up", "Accuracy rose in all 3 runs, +12.5 points to +37.5 points."),
-        ("down down", "Accuracy fell in both runs, +12.5 points to +37.5 points."),
+        ("up up up", "Accuracy rose in all 3 runs, by 12.5 to 37.5 points."),
+        ("down down", "Accuracy fell in both runs, by 12.5 and 37.5 points."),
         ("nochange nochange", "Accuracy: no change shown in either of the 2 runs."),
         ("placebo placebo placebo", "Accuracy: no change beyond random phrases in any of the 3 runs."),
         ("nochange up up", "Accuracy: rose in 2 of 3 runs (b, c); no change shown in 1 (a)."),
@@ -103,8 +103,7 @@ def test_a_contrast_names_both_sides_alone_and_together():
     )
     together = finding(PLANNING, "up", None, estimate=None, verdicts=(("a", "up"), ("b", "up")))
     assert word(together, "model").text == (
-        "The planning share is higher for wrong traces than for correct traces in both models, +25.0 points to "
-        "+50.0 points."
+        "The planning share is higher for wrong traces than for correct traces in both models, by 25.0 and 50.0 points."
     )
     mixed = replace(together, verdict="mixed", verdicts=(("a", "up"), ("b", "cannot say")))
     assert word(mixed, "model").text == (

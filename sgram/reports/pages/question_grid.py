@@ -163,7 +163,10 @@ def _trend_row(analysis: "Analysis", question: ReportQuestion) -> GridRow | None
             cells.append(_level_beside_steps(levels[source], question, level_scale, has_steps))
         else:
             curve = draw_curve(curves[source], bands[source], placebos[source], scale)
-            cells.append(_change_cell(change, question, curve))
+            cell = _change_cell(change, question, curve)
+            if not placebos[source] and any(placebos.values()):
+                cell = replace(cell, detail=f"{cell.detail}; too few random phrases for a dashed line")
+            cells.append(cell)
     return _row(question, 0, tuple(cells), question.finding)
 
 
@@ -194,23 +197,26 @@ def _change_cell(finding: Finding, question: ReportQuestion, curve: GridCurve) -
     """Return the cell of a change over training steps."""
     sign, verdict = SIGNS[finding.verdict]
     unit = "points" if question.unit == "share" else question.unit
-    change = "".join(part.text for part in estimate_words(finding.estimate, unit, signed=True))
+    words = estimate_words(finding.estimate, unit, signed=True)
+    detail = f"change {_text(words)}"
     sides = finding.sides or ()
     numbers = tuple(_number(side.value, question.unit) for side in sides)
     if finding.at_most is not None:
         pairs = zip(sides, finding.at_most, strict=True)
         numbers = tuple(_range(side.value, most.value, question.unit) for side, most in pairs)
+        detail = f"change at least {_text(words)}"
+        if finding.verdict == "cannot say" and finding.estimate is not None and finding.estimate.ends is not None:
+            low, high = (_text(estimate_words(Estimate(end), unit, signed=True)) for end in finding.estimate.ends)
+            detail = f"change between {low.removesuffix(f' {unit}')} and {high}"
     sort_key = None if finding.estimate is None else finding.estimate.value
-    return GridCell(
-        numbers, sign, verdict, f"change {change}", curve=curve, tone=_tone(finding.verdict), sort_key=sort_key
-    )
+    return GridCell(numbers, sign, verdict, detail, curve=curve, tone=_tone(finding.verdict), sort_key=sort_key)
 
 
 def _level_cell(level: GridLevel, question: ReportQuestion, scale: GridScale) -> GridCell:
     """Return the cell of a level."""
     value = level.estimate.value
     dot = draw_dot(_drawn(level), level.placebo, scale)
-    words = "".join(part.text for part in estimate_words(level.estimate, question.unit))
+    words = _text(estimate_words(level.estimate, question.unit))
     number = _number(value, question.unit)
     if level.at_most is not None:
         number = _range(value, level.at_most, question.unit)
@@ -242,23 +248,35 @@ def _name_some(names: Sequence[str]) -> str:
     return ", ".join(names[:_MAX_NAMES]) + (f" and {n_more} more" if n_more > 0 else "")
 
 
+def _name_beyond(beyond: Sequence[str], not_beyond: Sequence[str]) -> str:
+    """Return some of the quantities beyond random phrases and some of the others.
+
+    >>> _name_beyond(["conditional entropy"], ["semantic entropy"])
+    'conditional entropy; not semantic entropy'
+    >>> _name_beyond([], ["semantic entropy", "moves"])
+    'not semantic entropy, moves'
+    """
+    parts = [_name_some(beyond)] if beyond else []
+    parts += [f"not {_name_some(not_beyond)}"] if not_beyond else []
+    return "; ".join(parts)
+
+
 def _placebo_row(analysis: "Analysis", comparisons: Sequence[PlaceboComparison]) -> GridRow:
-    """Return of how many quantities the lexicon lies beyond random phrases, for each source."""
-    names_beyond: dict[str, list[str]] = {source: [] for source in analysis.sources}
-    counts = dict.fromkeys(analysis.sources, 0)
+    """Return in how many quantities the lexicon lies beyond random phrases, and in which not, for each source."""
+    beyond: dict[str, list[str]] = {source: [] for source in analysis.sources}
+    not_beyond: dict[str, list[str]] = {source: [] for source in analysis.sources}
     for comparison in comparisons:
         title = comparison.table.title
         for row in comparison.table.records():
             source, *others = row.text("of").split(" · ")
-            if source in counts and row.text("verdict") != "no interval":
-                counts[source] += 1
-                if row.text("verdict") != "no difference shown":
-                    name = f"{title[:1].lower()}{title[1:]}".partition(",")[0]  # without its unit
-                    names_beyond[source].append(f"{name} ({', '.join(others)})" if others else name)
+            if source in beyond and row.text("verdict") != "no interval":
+                name = f"{title[:1].lower()}{title[1:]}".partition(",")[0]  # without its unit
+                names = not_beyond if row.text("verdict") == "no difference shown" else beyond
+                names[source].append(f"{name} ({', '.join(others)})" if others else name)
     cells: list[GridCell | None] = []
     for source in analysis.sources:
-        names, n_compared = names_beyond[source], counts[source]
-        n_beyond = len(names)
+        n_beyond = len(beyond[source])
+        n_compared = n_beyond + len(not_beyond[source])
         if not n_compared:
             cells.append(GridCell((), "?", "cannot say", "no random phrases stand beside it", tone="unknown"))
             continue
@@ -268,7 +286,7 @@ def _placebo_row(analysis: "Analysis", comparisons: Sequence[PlaceboComparison])
                 (f"{n_beyond} of {n_compared}",),
                 "≈" if not n_beyond else "≠",
                 verdict,
-                _name_some(names),
+                _name_beyond(beyond[source], not_beyond[source]),
                 tone="up" if n_beyond else "flat",
                 sort_key=n_beyond / n_compared,
             )
@@ -356,11 +374,11 @@ def _range(least: float | None, most: float | None, unit: str) -> str:
 
 def _number(value: float | None, unit: str) -> str:
     """Return a number without its unit."""
-    return (
-        "".join(part.text for part in estimate_words(Estimate(value), unit)[:1])
-        .removesuffix(f" {unit}")
-        .removesuffix(" %")
-    )
+    return _text(estimate_words(Estimate(value), unit)[:1]).removesuffix(f" {unit}").removesuffix(" %")
+
+
+def _text(parts: Sequence[Words]) -> str:
+    return "".join(part.text for part in parts)
 
 
 def _tone(verdict: Verdict) -> Literal["up", "down", "flat", "unknown", ""]:

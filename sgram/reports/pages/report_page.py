@@ -200,7 +200,8 @@ def _headline_facts(analysis: "Analysis", tables: Mapping[str, Table]) -> list[t
             facts.append((f"{100 * n_correct / (n_correct + n_wrong):.1f} %", "of the judged traces correct"))
     n_sources = len(analysis.sources)
     facts.append((f"{n_sources:,}", analysis.source_kind if n_sources == 1 else f"{analysis.source_kind}s"))
-    facts.append((f"{len(analysis.lexicon.grams):,}", f"grams in the lexicon {shorten(analysis.lexicon.name, 60)}"))
+    lexicon = shorten(analysis.lexicon.name, 60)
+    facts.append((f"{len(analysis.lexicon.grams):,}", f"Strategic Grams (SGs) in the lexicon {lexicon}"))
     return [(number, noun) for number, noun in facts if f"{number} {noun}" not in analysis.title]
 
 

@@ -61,7 +61,7 @@ SECTION_PLANS = (
     ),
     SectionPlan(
         "controls",
-        "Controls: SGs beside placebos",
+        "Controls: SGs beside random phrases",
         "A placebo is a lexicon of random phrases that mark the same share of the text. A finding that also holds for "
         "the placebos says nothing about planning. Below, each quantity for the SGs (dot, with its 95 % interval) and "
         "for the placebos (gray, from the smallest to the largest draw). Over all texts of a lexicon the marked share "

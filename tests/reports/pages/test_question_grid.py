@@ -198,6 +198,63 @@ def test_models_are_rows_with_dots_and_intervals():
     assert "phases" not in by_name
 
 
+def exploration(source):
+    change = Change(name="exploration over training", subject="exploration", series="semantic entropy", unit="nats")
+    sides = Estimate(2.0), Estimate(1.5)
+    return Finding("curves", change, source, Estimate(-0.5, -0.75, -0.25), verdict="down", sides=sides)
+
+
+def test_a_run_without_the_dashed_line_of_the_others_says_why():
+    rows = [
+        *curve("a", [2.0, 1.5], "semantic entropy"),
+        *curve("a", [2.0, 2.0], "semantic entropy", "placebo"),
+        *curve("b", [2.0, 1.5], "semantic entropy"),
+    ]
+    grid = grid_of(hand_made(rows, [exploration("a"), exploration("b")]))
+    with_line, without = next(row for row in grid.rows if row.name == "exploration").cells
+    assert with_line.detail == "change −0.50 nats [−0.75, −0.25]"
+    assert without.detail == f"{with_line.detail}; too few random phrases for a dashed line"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "detail"),
+    [("cannot say", "change between −10.0 and +15.0 points"), ("up", "change at least +5.0 points [−10.0, 15.0]")],
+)
+def test_the_change_of_a_kind_with_undecided_traces_is_no_single_number(verdict, detail):
+    rows = [*curve("a", [0.05, 0.10], "procedural errors"), *curve("a", [0.15, 0.20], "procedural errors, at most")]
+    change = Change(name="procedural errors over training", subject="procedural errors", series="procedural errors")
+    finding = Finding(
+        "curves",
+        change,
+        "a",
+        Estimate(0.05, -0.10, 0.15),
+        verdict=verdict,
+        sides=(Estimate(0.05), Estimate(0.10)),
+        at_most=(Estimate(0.15), Estimate(0.20)),
+    )
+    grid = grid_of(hand_made(rows, [finding], sources=("a",)))
+    cell = next(row for row in grid.rows if row.name == "procedural errors").cells[0]
+    assert cell.numbers == ("5.0–15.0", "10.0–20.0")
+    assert cell.detail == detail
+
+
+def test_the_quantities_on_both_sides_of_random_phrases_are_named():
+    columns = (column("of"), column("verdict"))
+    tables = [
+        build_table("beside", title, columns, [{"of": of, "verdict": verdict} for of, verdict in rows])
+        for title, rows in (
+            ("Entropy of what follows, nats", [("a", "above the placebos"), ("b", "no difference shown")]),
+            ("Semantic entropy, nats", [("a", "no difference shown"), ("b", "no interval")]),
+        )
+    ]
+    comparisons = [SimpleNamespace(table=table) for table in tables]
+    rows = [*curve("a", [0.0, 1.0]), *curve("b", [0.0, 1.0])]
+    grid = build_grid(hand_made(rows, [risen("a", 0.0, 1.0)]), comparisons)
+    of_a, of_b = next(row for row in grid.rows if row.name == "placebo").cells
+    assert (of_a.numbers, of_a.detail) == (("1 of 2",), "entropy of what follows; not semantic entropy")
+    assert (of_b.numbers, of_b.detail) == (("0 of 1",), "not entropy of what follows")
+
+
 def test_more_runs_than_fit_beside_each_other_are_rows():
     sources = tuple("abcde")
     rows = [row for source in sources for row in curve(source, [0.0, 1.0])]
