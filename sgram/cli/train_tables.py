@@ -289,12 +289,22 @@ def _pass_at_1_interval(evaluation: "PolicyEvaluation", pass_at_1: float) -> tup
 
 
 def number_text(number: float | None) -> str:
+    """Return a number for a table of runs: three decimals, one from 10 on, "-" if it is unknown.
+
+    >>> number_text(0.25), number_text(47.6), number_text(None)
+    ('0.250', '47.6', '-')
+    """
     if number is None:
         return "-"
     return f"{number:.1f}" if abs(number) >= 10 else f"{number:.3f}"
 
 
 def change_text(before: float | None, after: float | None) -> str:
+    """Return the signed change between two numbers, with as many decimals as the second one has; "-" if one is unknown.
+
+    >>> change_text(0.25, 0.75), change_text(43.2, 47.6), change_text(None, 1.0)
+    ('+0.500', '+4.4', '-')
+    """
     if before is None or after is None:
         return "-"
     return f"{after - before:+.1f}" if abs(after) >= 10 else _signed(after - before)

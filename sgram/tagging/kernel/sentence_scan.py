@@ -60,7 +60,8 @@ def _code_at(buffer: ByteArray, position: Integer) -> tuple[Integer, Integer]:
 
 @kernel(inline="always")
 def is_stop(code: Integer) -> Integer:
-    return code == 0x2E or code == 0x3F or code == 0x21 or code == 0x2026  # . ? ! …
+    """Return whether a character ends a sentence: one of . ? ! …"""
+    return code == 0x2E or code == 0x3F or code == 0x21 or code == 0x2026
 
 
 @kernel(inline="always")
