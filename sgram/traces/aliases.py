@@ -134,6 +134,13 @@ OPEN_ANSWERS = ("answer", "final_answer", "answers")
 SOLUTIONS = frozenset(name for name in ALIASES["reference"] if name.endswith("solution"))
 """References that are a worked solution; a short answer beside one replaces it."""
 
+SAMPLE_NUMBERS = frozenset(
+    f"{name}{end}"
+    for name in ("sample", "generation", "completion", "response", "rollout", "attempt", "trial", "repeat", "choice")
+    for end in ("_idx", "_index", "_number", "_num", "_no", "_id")
+) | {"sample", "seed", "attempt", "trial", "repeat", "rollout", "repetition", "replicate"}
+"""Columns that say which of several samples of a prompt a row is."""
+
 _REASONING_ENDS = (
     *("reasoning", "thinking", "thinking_trajectory", "reasoning_content", "thoughts", "thought", "cot", "think"),
     *("reasoning_trace", "thinking_content", "chain_of_thought"),
@@ -186,6 +193,21 @@ def plain_name(column: str) -> str:
     """
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column.replace("CoT", "Cot"))
     return re.sub(r"[\s\-_]+", "_", spaced).strip("_?!:").lower()
+
+
+@lru_cache(maxsize=4096)
+def _numbers_samples(column: str) -> bool:
+    return plain_name(column) in SAMPLE_NUMBERS
+
+
+def sample_number(meta: Mapping[str, Any]) -> str:
+    """Return which sample of its prompt a row says to be, by the first column that numbers samples; "" if none does.
+
+    >>> sample_number({"task": "sums", "sample_idx": 3}), sample_number({"sample": {"x": 1}})
+    ('3', '')
+    """
+    numbers = (value for name, value in meta.items() if type(value) in (int, str) and _numbers_samples(name))
+    return str(next(numbers, ""))
 
 
 def find_column(columns: Mapping[str, Any], field: str) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from sgram.traces.containers.json_values import loads
 from sgram.traces.fields import as_text, is_number
 from sgram.traces.trace import RowError
 
@@ -172,7 +173,7 @@ def lookup(columns: Mapping[str, Any], path: str) -> Any:
     value = columns.get(outer)
     if isinstance(value, str) and value.lstrip()[:1] == "{":
         try:
-            value = orjson.loads(value)
+            value = loads(value.encode())[0]
         except ValueError:
             return None
     return lookup(value, inner) if isinstance(value, Mapping) else None

@@ -18,9 +18,10 @@ from sgram.traces.api_objects import find_failure
 from sgram.traces.chat_templates import split_template
 from sgram.traces.column_readers import Reader, are_messages, is_one_string, reader, reply_message
 from sgram.traces.column_values import CONVERTERS, flag, lookup, number
+from sgram.traces.containers.json_values import loads
 from sgram.traces.dialect import Fields, Record
 from sgram.traces.ids import prompt_group
-from sgram.traces.messages import Conversation, is_of_others, read_conversation, reasoning_texts
+from sgram.traces.messages import Conversation, is_of_others, read_asked, read_conversation, reasoning_texts
 from sgram.traces.option_names import name_option
 from sgram.traces.parts import Part, Piece, find_parts, insert_reasoning, text_and_parts
 from sgram.traces.plain_rows import complete_plain
@@ -65,6 +66,16 @@ class ColumnNotes:
     """Column `answer`, or one like it, that was read as the reference, as there is no better one."""
     shapes: set[tuple[str, ...]] = field(default_factory=set)
     """Names of the columns of rows that were looked at for `looks_like`."""
+    verdict_numbers: dict[str, float | None] = field(default_factory=dict)
+    """Column of numbers that is named as a verdict -> a number in it that is none, such as 0.5; None so far."""
+    no_verdicts: frozenset[str] = frozenset()
+    """Columns that are named as verdicts and are none, as other rows show."""
+
+    def note_verdict(self, column: str, value: Any) -> None:
+        """Note a number in a column that is named as a verdict: 0 and 1 are verdicts, -1 often means none."""
+        amount = None if isinstance(value, bool) else number(value)
+        if amount is not None and self.verdict_numbers.get(column) is None:
+            self.verdict_numbers[column] = None if amount in (0, 1, -1) else amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +210,9 @@ class _Row:
             value = lookup(self.columns, column)
             if value is None and record is not None:
                 value = lookup(record, column)
+                if name == "text" and isinstance(value, list) and ("text" in self.fields or "pieces" in self.fields):
+                    self.notes.became[column] = "text"  # the dialect has taken the list apart
+                    continue
             if value is None or (type(value) is float and not isfinite(value)):
                 continue
             replaced = self.fields.pop(name, None)
@@ -237,6 +251,11 @@ class _Row:
                 value = lookup(columns, column) if is_nested else columns.get(column)
                 if value is None or (value == "" and name != "text"):
                     continue
+                if name == "correct":
+                    if column in self.notes.no_verdicts:
+                        self.notes.looks_like.setdefault(column, name)
+                        continue
+                    self.notes.note_verdict(column, value)
                 read = read_as(value)
                 if read is None:
                     is_count = name == "token_ids" and type(value) is int  # how many tokens there are
@@ -329,6 +348,8 @@ class _Row:
         if pieces is not None:
             return list(pieces)
         column = self._conversation_column() if self.plan.conversations else None
+        if isinstance(text, str) and "text" in self.origins and not self.is_exact:
+            text = _messages_in(text)
         if isinstance(text, str) and (text or column is None):
             if "role" in self.columns:
                 self._check_role()
@@ -343,7 +364,8 @@ class _Row:
                 self._read_asked(column, None)
             self._keep_calls(reply)
             return list(reply.pieces)
-        conversation = None if column is None else read_conversation(_loaded(self.columns[column]))
+        read = read_asked if "reasoning" in self.fields else read_conversation  # a reasoning answers the last message
+        conversation = None if column is None else read(_loaded(self.columns[column]))
         if column is not None and conversation is not None:
             del self.columns[column]
             self.notes.became.setdefault(column, "prompt and text")
@@ -397,7 +419,7 @@ class _Row:
     def _read_asked(self, column: str, text: str | None) -> None:
         """Read the prompt out of messages beside a text; they are dropped if they say nothing else than both."""
         try:
-            conversation = read_conversation(_loaded(self.columns[column]))
+            conversation = read_asked(_loaded(self.columns[column]))
         except RowError:
             return  # they stay in `meta` as they are
         if "prompt" not in self.fields and conversation.prompt is not None:
@@ -696,6 +718,24 @@ def _loaded(value: Any) -> Any:
         except RowError:
             return value
     return value
+
+
+def _messages_in(text: str) -> Any:
+    """Return the messages of a model that a text is, as JSON or as Python writes them; any other text as it is.
+
+    >>> _messages_in("[{'role': 'assistant', 'content': '4'}]"), _messages_in('[{"x": 1}]')
+    ([{'role': 'assistant', 'content': '4'}], '[{"x": 1}]')
+    """
+    if not text.startswith("[{"):
+        return text
+    try:
+        messages = loads(text.encode())[0]
+    except ValueError:
+        messages = _loaded(text)
+    if not are_messages(messages):
+        return text
+    roles = [message.get("role") or message.get("from") for message in messages]
+    return messages if any(role is not None and not is_of_others(role) for role in roles) else text
 
 
 def _prompt_text(value: Any) -> str | None:

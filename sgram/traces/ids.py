@@ -83,7 +83,7 @@ class EarlierIds:
 
     names: tuple[int, ...] = ()
     contents: tuple[int, ...] = ()
-    """Hashes of (id, prompt, text)."""
+    """Hashes of (id, prompt, text), and of the sample if the row names it."""
     created: Mapping[str, int] = field(default_factory=dict)
     """Id made of the content -> traces of earlier files that have it."""
 
@@ -137,16 +137,17 @@ class IdRegistry:
         """Register an id that the input holds; return whether it is new."""
         return self._ids.add_hash(self._hash(name))
 
-    def make_unique(self, name: str, prompt: str | None, text: str) -> str | None:
-        """Return the id of a trace: `name`, or with six digits of a digest if another text has it already.
+    def make_unique(self, name: str, prompt: str | None, text: str, sample: str = "") -> str | None:
+        """Return the id of a trace: `name`, or with six digits of a digest if another trace has it already.
 
-        None if a trace with this id, prompt and text was registered before.
+        None if a trace with this id, prompt and text, and of this `sample` of the prompt, was registered before.
 
         >>> ids = IdRegistry()
         >>> ids.make_unique("0", "2+2?", "4"), ids.make_unique("0", "2+2?", "5"), ids.make_unique("0", "2+2?", "4")
         ('0', '0~bb6459', None)
         """
-        content = self._hash(name, prompt, text)
+        parts = (prompt, text, sample) if sample else (prompt, text)
+        content = self._hash(name, *parts)
         if self._log is not None:
             self._log.contents.append(content)
         if not self._contents.add_hash(content):
@@ -154,7 +155,7 @@ class IdRegistry:
         unique, length = name, 0
         while not self.register(unique):
             length += 6
-            unique = f"{name}~{content_digest(prompt, text)[:length]}"
+            unique = f"{name}~{content_digest(*parts)[:length]}"
         self._log_id(name, unique)
         return unique
 

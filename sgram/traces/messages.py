@@ -79,6 +79,11 @@ class Conversation:
         return not self.pieces
 
     @property
+    def is_unanswered(self) -> bool:
+        """Whether the last message is the user's, so that earlier turns of the model may be examples."""
+        return self.roles[-1:] == ("user",)
+
+    @property
     def failure(self) -> str:
         """Why there is no text; empty if there is some."""
         if self.pieces:
@@ -138,6 +143,19 @@ def read_conversation(messages: Any, *, prompt_messages: Any = None, whole: bool
     pieces, tool_calls = _model_pieces(read_rows[first_row:])
     roles = [*prompt_roles, *(_usual_role(message.role) for message in read_rows)]
     return Conversation(prompt=prompt or None, pieces=pieces, roles=tuple(roles), tool_calls=tool_calls)
+
+
+def read_asked(messages: Any) -> Conversation:
+    """Return messages that stand beside a response: all of them are its prompt if the last one is the user's.
+
+    Otherwise they are read as `read_conversation` does, and the errors are the same.
+
+    >>> shots = [("user", "1+1?"), ("assistant", "2"), ("user", "2+2?")]
+    >>> read_asked([{"role": role, "content": content} for role, content in shots]).prompt
+    '1+1?\\n\\n2\\n\\n2+2?'
+    """
+    conversation = read_conversation(messages)
+    return read_conversation(messages, whole=True) if conversation.is_unanswered else conversation
 
 
 def add_reasoning(pieces: Sequence[Piece], reasoning: Any) -> list[Piece]:

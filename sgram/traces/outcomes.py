@@ -1,4 +1,4 @@
-"""Whether rewards say which responses are correct: decided for each run over all of its rows."""
+"""Whether rewards, or columns of verdicts, say which responses are correct: decided over all rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +28,8 @@ class RunRewards:
     """Whether a row was written by sgram, which decided before what is correct."""
     is_cut: bool = False
     """Whether rows of the run were not looked at."""
+    counts: dict[str, float] = field(default_factory=dict)
+    """Column that is named as a verdict -> a number in it that is none: it may count, or be a share or a percentage."""
 
     def add(self, reward: float) -> None:
         """Count the reward of one trace."""
@@ -72,9 +74,21 @@ def _speaks_of_form(column: str) -> bool:
     return any(word in column.lower() for word in _NOT_CORRECTNESS)
 
 
+def columns_of_counts(runs: Mapping[str, RunRewards]) -> dict[str, float]:
+    """Return the columns of all runs that are named as verdicts and are none, with a number of each that shows it."""
+    return {column: number for rewards in runs.values() for column, number in sorted(rewards.counts.items())}
+
+
 def describe(runs: Mapping[str, RunRewards]) -> list[str]:
-    """Return a sentence for each run whose rewards were read as correctness, and for those that need a threshold."""
-    sentences = []
+    """Return a sentence for each run whose rewards were read as correctness, and for those that need a threshold.
+
+    Before them stands a sentence for each column that is named as a verdict and holds other numbers.
+    """
+    sentences = [
+        f"{column} holds {number:g}, and so is not read as correctness in any row; "
+        f"{name_option('columns', {'reward': column})} with {name_option('correct_above', number)} would, for example"
+        for column, number in columns_of_counts(runs).items()
+    ]
     for run, rewards in runs.items():
         column = ", ".join(sorted(rewards.columns)) or "reward"
         of_run = f" of {run}" if run and len(runs) > 1 else ""

@@ -40,6 +40,10 @@ class Notes(Protocol):
     became: dict[str, str]
     reward_columns: set[str]
     shapes: set[tuple[str, ...]]
+    no_verdicts: frozenset[str]
+
+    def note_verdict(self, column: str, value: Any) -> None:
+        """Note a number in a column that is named as a verdict."""
 
 
 class _Plan(NamedTuple):
@@ -119,9 +123,12 @@ def complete_plain(fields: Fields, notes: Notes, is_exact: bool, is_survey: bool
     plan = _plan(tuple(fields), tuple(columns))
     if plan is None or not (is_survey or plan.names in notes.shapes):
         return None
+    verdict_column = plan.columns.get("correct")
+    if verdict_column is not None and notes.no_verdicts and verdict_column in notes.no_verdicts:
+        return None
     text = fields["text"] if plan.text_column is None else columns[plan.text_column]
     prompt = fields.get("prompt") if plan.prompt_column is None else columns[plan.prompt_column]
-    if type(text) is not str or not text or not _is_plain_prompt(prompt, plan, is_exact):
+    if type(text) is not str or not text or text.startswith("[{") or not _is_plain_prompt(prompt, plan, is_exact):
         return None
     completed = _convert(fields, columns, plan, is_exact, is_survey)
     if completed is None or ("rewards" in fields and not _add_rewards(completed, fields["rewards"], notes)):
@@ -133,6 +140,8 @@ def complete_plain(fields: Fields, notes: Notes, is_exact: bool, is_survey: bool
     if "reward" in completed and "rewards" not in fields:
         notes.reward_columns.add(plan.columns.get("reward", "reward"))
     if is_survey:
+        if verdict_column is not None:
+            notes.note_verdict(verdict_column, columns[verdict_column])
         return completed
     if prompt is not None:
         completed["prompt"] = prompt

@@ -19,32 +19,55 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _MAX_DEPTH = 20
+_OPENING, _CLOSING, _SEPARATORS, _QUOTES = "[({", "])}", ",:", "\"'"
 
 
 def read_literal(text: str) -> Any:
     """Return the value of a Python literal: lists, dicts, strings, numbers; nan and inf are None.
 
-    Nothing is executed. Raise `RowError` if it is no literal, nested too deeply, or holds what JSON does not.
+    Elements of a list may stand without a comma between them, as numpy writes its arrays, and a quote in a string may
+    be doubled, as in SQL: Python itself would join two strings to one. Nothing is executed. Raise `RowError` if it is
+    no literal, nested too deeply, or holds what JSON does not.
 
-    >>> read_literal("{'em': 1.0, 'f1': nan}"), read_literal("['a\\\\n']")
-    ({'em': 1.0, 'f1': None}, ['a\\n'])
+    >>> read_literal("{'em': 1.0, 'f1': nan}"), read_literal("['a\\\\n']"), read_literal("['4' 'or 5']")
+    ({'em': 1.0, 'f1': None}, ['a\\n'], ['4', 'or 5'])
     """
-    position, depth, tokens = 0, 0, []
+    literal = _rewrite(text)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # an escape that Python does not know
+            value = ast.literal_eval(literal)
+        return orjson.loads(orjson.dumps(value))  # what JSON does not hold cannot be written again
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        raise RowError(f"a string is no Python literal: {type(error).__name__}") from None
+
+
+def _rewrite(text: str) -> str:
+    """Return the literal with commas between all elements, escaped quotes, and None for nan and inf."""
+    position, tokens = 0, [""]
+    brackets: list[str] = []
+    follows_value = False
     while position < len(text):
         match = _TOKEN.match(text, position)
         if match is None:
             raise RowError(f"a string is no Python literal at character {position}")
-        token = match.group()
-        depth += token in ("[", "(", "{")
-        depth -= token in ("]", ")", "}")
-        if depth > _MAX_DEPTH:
+        position, mark = match.end(), match.group()
+        if mark.isspace():
+            tokens.append(mark)
+            continue
+        if follows_value and mark not in _SEPARATORS and mark not in _CLOSING:
+            if mark[0] in _QUOTES and tokens[-1][-1] == mark[0]:
+                tokens[-1] = f"{tokens[-1][:-1]}\\{mark}"
+                continue
+            if brackets[-1:] != ["["] or not tokens[-1].isspace():
+                raise RowError(f"a string is no Python literal: no comma before character {match.start()}")
+            tokens.append(",")
+        if mark in _OPENING:
+            brackets.append(mark)
+        elif mark in _CLOSING:
+            del brackets[-1:]
+        if len(brackets) > _MAX_DEPTH:
             raise RowError("a Python literal is nested too deeply")
-        tokens.append("None" if match["nan"] else token)
-        position = match.end()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)  # an escape that Python does not know
-            value = ast.literal_eval("".join(tokens).strip())
-        return orjson.loads(orjson.dumps(value))  # what JSON does not hold cannot be written again
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
-        raise RowError(f"a string is no Python literal: {type(error).__name__}") from None
+        follows_value = mark not in _SEPARATORS and mark not in _OPENING
+        tokens.append("None" if match["nan"] else mark)
+    return "".join(tokens).strip()

@@ -16,6 +16,7 @@ from sgram.errors import InputError, QuarantineError, UsageError
 from sgram.files import excerpt
 from sgram.quarantine import Quarantine
 from sgram.safe_reading import Caps
+from sgram.traces.aliases import sample_number
 from sgram.traces.completing import ColumnNotes, ColumnOptions, complete_fields, no_response
 from sgram.traces.conditions import parse_conditions
 from sgram.traces.containers.json_values import DEEP_FAULT, MAX_DEPTH, is_too_deep, may_be_deep
@@ -26,7 +27,7 @@ from sgram.traces.ids import IdRegistry, prompt_group
 from sgram.traces.input_files import Paths, copy_stream, expand_path, find_input_files, iter_rows
 from sgram.traces.judged_copies import leave_out_copies
 from sgram.traces.option_names import name_option
-from sgram.traces.outcomes import RunRewards, describe
+from sgram.traces.outcomes import RunRewards, columns_of_counts, describe
 from sgram.traces.rows import InputFile, Row
 from sgram.traces.runs import name_runs, split_run
 from sgram.traces.trace import FailedRowError, RowError, Trace, check_trace, json_type
@@ -202,7 +203,7 @@ class TraceReader:
             from sgram.traces.tokens import load_decoder
 
             decode = load_decoder(self.options.tokenizer)
-        self._dialect_options = DialectOptions(decode)
+        self._dialect_options = DialectOptions(decode, self.options.columns)
         self._column_options = ColumnOptions(self.options.columns, self.options.rewards)
         self._rewards = rewards
         self._logged: set[str] = set()
@@ -291,6 +292,7 @@ class TraceReader:
     def __iter__(self) -> Generator[Trace, None, None]:
         rewards = self.survey()
         self._thresholds = {run: run_rewards.threshold for run, run_rewards in rewards.items()}
+        self._no_verdicts = frozenset(columns_of_counts(rewards))
         self.report = self._new_report()
         self._ids = self._new_ids()
         self._quarantine = self._new_quarantine()
@@ -461,6 +463,8 @@ class TraceReader:
                     if "reward" in fields:
                         rewards.add(fields["reward"])
                     rewards.columns |= report.columns.reward_columns
+                if None in report.columns.verdict_numbers.values():  # the next number may be no verdict
+                    continue
                 run = runs.get(file_run)
                 if run is not None and not run.is_open and len(runs) == 1:
                     break
@@ -468,12 +472,16 @@ class TraceReader:
                     for found in runs.values():
                         found.is_cut = True
                     break
+            counts = {name: count for name, count in report.columns.verdict_numbers.items() if count is not None}
+            for rewards in runs.values():
+                rewards.counts |= counts
         return runs
 
     # -- files --------------------------------------------------------------------------------------------------
 
     def _read_file(self, file: InputFile) -> Iterator[Trace]:
         report = FileReport(file=file.name, run=self._runs[file.path])
+        report.columns.no_verdicts = self._no_verdicts
         self.report.files.append(report)
         file.stream, file.share_read = None, 0.0
         foreign: list[tuple[Row, str]] = []
@@ -564,7 +572,7 @@ class TraceReader:
         if not name:
             unique_name: str | None = self._ids.create(trace.prompt, trace.text, trace.step)
         else:
-            unique_name = self._ids.make_unique(name, trace.prompt, trace.text)
+            unique_name = self._ids.make_unique(name, trace.prompt, trace.text, sample_number(trace.meta))
             if unique_name is None:
                 report.rows_repeated += 1
                 self._count(report, "rows_skipped")
@@ -664,8 +672,8 @@ class TraceReader:
 class _Repeats:
     """Responses that a file holds several times, and what is odd about the groups of a file.
 
-    Odd are groups of unequal size that only prompts tell, and a column `answer` that differs within a group although it
-    was read as the reference.
+    Odd are groups of unequal size that only prompts tell, groups that hold several prompts, groups of one row each
+    where prompts repeat, and a column `answer` that differs within a group although it was read as the reference.
     """
 
     def __init__(self, report: FileReport) -> None:
@@ -677,6 +685,12 @@ class _Repeats:
         self._references: dict[str, str] = {}
         self._has_answers = False
         """Whether a reference differs from another one of its group."""
+        self._prompts: dict[str, int] = {}
+        """Group -> hash of its first prompt."""
+        self._asked: set[tuple[int | None, int]] = set()
+        """Step and hash of each prompt."""
+        self._n_grouped = self._n_other_prompts = 0
+        """Traces with a group and a prompt; those whose prompt is not the first of their group."""
 
     def is_repeat(self, trace: Trace, key: str) -> bool:
         """Return whether `trace` repeats a response under another value of ``meta[key]``. Also count its group."""
@@ -684,6 +698,11 @@ class _Repeats:
             self._group_sizes[trace.group] += trace.group == prompt_group(trace.step, trace.prompt)
         if self._report.columns.open_answer and trace.group and trace.reference and len(self._references) < _MAX_GROUPS:
             self._has_answers |= self._references.setdefault(trace.group, trace.reference) != trace.reference
+        if trace.group and trace.prompt and len(self._prompts) < _MAX_GROUPS:
+            prompt = hash(trace.prompt)
+            self._n_grouped += 1
+            self._n_other_prompts += self._prompts.setdefault(trace.group, prompt) != prompt
+            self._asked.add((trace.step, prompt))
         value = trace.meta.get(key) if key else None
         if value is None:
             return False
@@ -700,6 +719,17 @@ class _Repeats:
             warnings.append(
                 f"{self._report.file}: groups have {min(sizes)} to {max(sizes)} traces; the file has no group id, so "
                 "equal prompts of one step are one group"
+            )
+        named = name_option("columns", {"group": "NAME"})
+        if self._n_other_prompts:
+            warnings.append(
+                f"{self._report.file}: {_rows(self._n_other_prompts)} have another prompt than the first row of their "
+                f"group; pass@k takes a group for one problem; if it is none, {named}"
+            )
+        elif len(self._asked) < self._n_grouped == len(self._prompts):
+            warnings.append(
+                f"{self._report.file}: each row is a group of its own, although prompts repeat, so pass@k has one "
+                f"sample of each; if the column is an id of the row, {named}"
             )
         if self._has_answers:
             column = excerpt(self._report.columns.open_answer)

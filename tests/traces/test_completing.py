@@ -1,4 +1,5 @@
 import copy
+import json
 import math
 from contextlib import suppress
 
@@ -27,6 +28,15 @@ def complete(columns, notes=None, *, named=None, rewards=None, **fields):
 def shown(columns, *names, **more):
     completed = complete(columns, **more)
     return tuple(completed.get(name) for name in names)
+
+
+@pytest.mark.parametrize("write", [str, json.dumps])
+def test_messages_in_a_string_are_the_response_as_messages_are(write):
+    reply = [{"role": "assistant", "content": "It's 4."}]
+    assert shown({"prompt": "2+2?", "response": write(reply)}, "prompt", "text") == ("2+2?", "It's 4.")
+    # a program may answer with objects
+    for text in (write([{"x": 1}]), write([{"role": "user", "content": "2+2?"}]), "[{'role': 'assistant'"):
+        assert shown({"prompt": "2+2?", "response": text}, "text") == (text,)
 
 
 # -- names ------------------------------------------------------------------------------------------------------

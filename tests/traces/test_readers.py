@@ -17,6 +17,7 @@ from sgram.errors import InputError, QuarantineError, SgramError, UsageError
 from sgram.safe_reading import Caps
 from sgram.traces import ReadOptions, TraceReader, read_traces
 from sgram.traces.dialect import all_dialects
+from sgram.traces.file_tasks import file_tasks
 from sgram.traces.ids import content_digest
 from sgram.traces.writers import write_traces
 from tests.builders.paths import ROOT
@@ -131,6 +132,22 @@ def test_a_repeated_id_with_the_same_prompt_and_text_is_one_trace(tmp_path):
     assert (reader.report.rows_skipped, reader.report.files[1].rows_repeated) == (2, 2)
     assert reader.report.warnings == [f"{second}: 2 rows skipped: their id, prompt and text were read before"]
     check_counts(reader)
+
+
+def test_a_list_of_responses_may_be_named(tmp_path):
+    path = put(tmp_path, "in.jsonl", {"problem": "2+2?", "tries": ["It is 4.", "It is 5."]})
+    named = TraceReader(path, options=ReadOptions(columns={"text": "tries"}))
+    assert [(trace.prompt, trace.text) for trace in named] == [("2+2?", "It is 4."), ("2+2?", "It is 5.")]
+
+
+def test_equal_texts_of_different_samples_are_kept(tmp_path):
+    row = {"id": "q1", "prompt": "2+2?", "response": "4"}
+    rows = [{**row, "sample_idx": 0}, {**row, "sample_idx": 1}, {**row, "sample_idx": 0}, row]
+    reader = TraceReader(put(tmp_path, "1.jsonl", *rows))
+    digest = content_digest("2+2?", "4", "1")[:6]
+    unnumbered = content_digest("2+2?", "4")[:6]
+    assert [trace.id for trace in reader] == ["q1", f"q1~{digest}", f"q1~{unnumbered}"]
+    assert reader.report.rows_skipped == 1  # the third row repeats the first
 
 
 # -- quarantine, limits -------------------------------------------------------------------------------------
@@ -355,6 +372,33 @@ def test_all_rows_of_a_run_decide_whether_its_reward_is_correctness(tmp_path):
     assert {trace.correct for trace in read_traces(tmp_path / "runs")} == {None}
 
 
+@pytest.mark.parametrize(
+    ("numbers", "example"), [((0, 1, 0, 3, 8), "3"), ((100, 0, 100), "100"), ((0.0, 0.125, 1.0), "0.125")]
+)
+def test_a_column_of_verdicts_that_counts_is_a_verdict_in_no_row(numbers, example, tmp_path):
+    rows = [{"prompt": "q", "response": f"r{n}", "correct": number} for n, number in enumerate(numbers)]
+    path = put(tmp_path, "in/1.jsonl", *rows[:2])
+    put(tmp_path, "in/2.jsonl", *rows[2:])
+    reader = TraceReader(path.parent)
+    traces = list(reader)
+    assert {trace.correct for trace in traces} == {None}
+    assert [trace.meta["correct"] for trace in traces] == list(numbers)
+    (decision,) = reader.report.decisions
+    assert decision.startswith(f"correct holds {example}, and so is not read as correctness in any row; ")
+    # a task that reads one of the files knows what the others hold
+    tasks = file_tasks(TraceReader(path.parent), "auto")
+    assert {trace.correct for task in tasks for trace in task.reader()} == {None}
+    named = ReadOptions(columns={"reward": "correct"}, correct_above=0.5)
+    assert [trace.correct for trace in TraceReader(path.parent, options=named)] == [number > 0.5 for number in numbers]
+
+
+def test_numbers_that_are_verdicts_or_none_are_read_as_before(tmp_path):
+    rows = [{"prompt": "q", "response": f"r{n}", "correct": number} for n, number in enumerate((0, 1.0, -1, "1", None))]
+    reader = TraceReader(put(tmp_path, "in.jsonl", *rows))
+    assert [trace.correct for trace in reader] == [False, True, None, True, None]
+    assert reader.report.decisions == []
+
+
 def test_a_reward_that_was_no_verdict_is_none_after_writing_and_reading(tmp_path):
     rows = [{"prompt": "q", "response": f"r{n}", "format_reward": n % 2} for n in range(4)]
     traces = list(read_traces(put(tmp_path, "in.jsonl", *rows)))
@@ -411,6 +455,22 @@ def test_unequal_groups_of_a_verl_dump_give_a_warning(tmp_path):
     even = TraceReader(put(tmp_path, "2.jsonl", *rows[:8]))
     assert len(list(even)) == 8
     assert not even.report.warnings
+
+
+def test_groups_that_contradict_the_prompts_give_a_warning(tmp_path):
+    def warnings(*rows):
+        reader = TraceReader(put(tmp_path, "in.jsonl", *rows))
+        assert len(list(reader)) == len(rows)
+        return reader.report.warnings
+
+    asked = [{"prompt": f"q{n // 2}", "response": f"r{n}"} for n in range(4)]  # two rows of each of two prompts
+    assert warnings(*({**row, "task_id": row["prompt"]} for row in asked)) == []
+    (mixed,) = warnings(*({**row, "task_id": "sums"} for row in asked))
+    assert "2 rows have another prompt than the first row of their group" in mixed
+    (single,) = warnings(*({**row, "uid": row["response"]} for row in asked))
+    assert "each row is a group of its own, although prompts repeat" in single
+    # one sample of each prompt at each step: groups last for a step
+    assert warnings(*({**row, "uid": row["prompt"], "step": n % 2} for n, row in enumerate(asked))) == []
 
 
 def test_an_answer_beside_a_prompt_is_the_reference_unless_sgram_wrote_the_row(tmp_path):

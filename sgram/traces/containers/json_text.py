@@ -22,7 +22,14 @@ from sgram.traces.containers.json_shapes import (
     open_line,
     with_document,
 )
-from sgram.traces.containers.json_values import DEEP_FAULT, fault_of, is_too_deep, loads, may_be_deep
+from sgram.traces.containers.json_values import (
+    DEEP_FAULT,
+    fault_of,
+    is_too_deep,
+    loads,
+    may_be_deep,
+    with_long_integers,
+)
 from sgram.traces.rows import InputFile, Row
 
 _SPACE = b" \t\r\n"
@@ -146,7 +153,7 @@ def _line_rows(stream: BlockReader, caps: Caps) -> Iterator[Row]:
     for line in lines:
         number, offset, data, fault = line
         try:
-            record = None if fault else orjson.loads(data)
+            record = None if fault else with_long_integers(orjson.loads(data), data)
         except orjson.JSONDecodeError:
             record = None
         if type(record) is dict and _NESTED.isdisjoint(map(type, record.values())):

@@ -1,5 +1,6 @@
-"""Parsing of one JSON value: NaN and infinities are missing values, nesting is limited."""
+"""Parsing of one JSON value: NaN and infinities are missing, long integers keep their digits, nesting is limited."""
 
+import json
 import re
 from typing import Any
 
@@ -10,16 +11,21 @@ MAX_DEPTH = 200
 _CONSTANT = re.compile(rb'"(?:[^"\\]++|\\.)*+"|-?Infinity|NaN', re.DOTALL)
 
 
+_LONG = 2.0**63
+"""Smallest float that orjson may have made of an integer, as it does of those that 64 bits do not hold."""
+
+
 def loads(data: bytes) -> tuple[Any, int]:
     """Return (value of the JSON text `data`, number of NaN and infinities in it, which are None in the value).
 
-    Raise `orjson.JSONDecodeError` if it is not valid JSON otherwise.
+    An integer that 64 bits do not hold is the string of its digits. Raise `orjson.JSONDecodeError` if `data` is not
+    valid JSON otherwise.
 
-    >>> loads(b'{"text": "NaN", "reward": NaN}')
-    ({'text': 'NaN', 'reward': None}, 1)
+    >>> loads(b'{"text": "NaN", "reward": NaN, "answer": 15511210043330985984000000}')
+    ({'text': 'NaN', 'reward': None, 'answer': '15511210043330985984000000'}, 1)
     """
     try:
-        return orjson.loads(data), 0
+        return with_long_integers(orjson.loads(data), data), 0
     except orjson.JSONDecodeError:
         if b"NaN" not in data and b"Infinity" not in data:
             raise
@@ -41,7 +47,38 @@ def loads(data: bytes) -> tuple[Any, int]:
             value = _INVALID
         if value is _INVALID:
             raise  # the error of the data as they stand
-        return value, n_missing
+        return with_long_integers(value, replaced), n_missing
+
+
+def with_long_integers(value: Any, data: bytes) -> Any:
+    """Return the `value` that orjson read from `data`, but integers beyond 64 bits as strings, not as rounded floats.
+
+    >>> with_long_integers([1.8446744073709552e19, 2.0], b"[18446744073709551617, 2.0]")
+    ['18446744073709551617', 2.0]
+    """
+    try:
+        return json.loads(data, parse_int=_integer) if _may_hold_long(value) else value
+    except (ValueError, RecursionError):  # orjson has read it: it is nested too deeply for json, and for a row
+        return value
+
+
+def _may_hold_long(value: Any) -> bool:
+    """Return whether a float may have been a long integer; in a list of floats, such as entropies, the first tells."""
+    kind = type(value)
+    if kind is float:
+        return not -_LONG < value < _LONG
+    if kind is dict:
+        return any(map(_may_hold_long, value.values()))
+    if kind is list and value:
+        return _may_hold_long(value[0]) if type(value[0]) is float else any(map(_may_hold_long, value))
+    return False
+
+
+def _integer(digits: str) -> int | str:
+    if len(digits) > len(str(1 << 64)):  # int() refuses thousands of digits
+        return digits
+    number = int(digits)
+    return number if -(1 << 63) <= number < 1 << 64 else digits
 
 
 _INVALID = object()

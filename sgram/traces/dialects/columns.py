@@ -64,9 +64,10 @@ def recognize_asked(record: Record) -> bool:
         return False
     messages = record[plan.conversations[0]]
     try:
-        return isinstance(messages, list) and read_conversation(messages).failed
+        conversation = read_conversation(messages) if isinstance(messages, list) else None
     except RowError:
         return False
+    return conversation is not None and (conversation.failed or conversation.is_unanswered)
 
 
 ASKED = Dialect(

@@ -7,8 +7,6 @@ correctness, the reward or the answer cannot be every response's, and stays in `
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from sgram.traces.aliases import (
     ALIASES,
     CONVERSATIONS,
@@ -19,8 +17,9 @@ from sgram.traces.aliases import (
     plain_name,
 )
 from sgram.traces.api_objects import name_samples
+from sgram.traces.containers.json_values import loads
 from sgram.traces.dialect import Dialect, DialectOptions, Fields, Record
-from sgram.traces.messages import read_conversation
+from sgram.traces.messages import read_asked, read_conversation
 from sgram.traces.python_literals import read_literal
 from sgram.traces.trace import FailedRowError, RowError
 
@@ -87,7 +86,7 @@ def _list_in(value: Any, length: int | None = None) -> Any:
     if not isinstance(value, str) or value[:1] != "[":
         return value
     try:
-        values = orjson.loads(value)
+        values = loads(value.encode())[0]
     except ValueError:
         try:
             values = read_literal(value)
@@ -212,7 +211,7 @@ def share_row(samples: Sequence[Fields], columns: Mapping[str, Any]) -> list[Fie
     prompt = None
     for column in [name for name in row_columns if plain_name(name) in CONVERSATIONS]:
         try:
-            conversation = read_conversation(row_columns[column])
+            conversation = read_asked(row_columns[column])
         except RowError:
             continue
         prompt = conversation.prompt if prompt is None and find_column(row_columns, "prompt") is None else prompt

@@ -4,7 +4,7 @@ from typing import Any
 
 from sgram.traces.api_objects import check_success, find_error, find_failure, name_samples
 from sgram.traces.dialect import Dialect, DialectOptions, Fields, Record
-from sgram.traces.dialects.request_response import parse_response
+from sgram.traces.dialects.request_response import parse_response, take_request
 from sgram.traces.trace import FailedRowError, RowError, json_type
 
 _READ = frozenset({"id", "custom_id", "response", "error"})
@@ -50,6 +50,8 @@ def parse(record: Record, options: DialectOptions) -> list[Fields]:
         sample.pop("group", None)
     prompt = next((sample["prompt"] for sample in samples if sample.get("prompt")), None)
     columns = {name: value for name, value in record.items() if name not in _READ}
+    if prompt is None:  # an output has none, a log of requests may
+        prompt, _ = take_request(columns)
     return name_samples(samples, record.get("custom_id"), prompt, columns)
 
 
@@ -60,6 +62,7 @@ OPENAI_BATCH = Dialect(
     recognize=recognize,
     becomes={
         "response.body": "text, as the dialect of the API reads it",
+        "request": "prompt",
         "custom_id": "id; with several choices followed by / and the choice's place, and the group",
     },
     source="platform.openai.com/docs/guides/batch, vllm/entrypoints/openai/run_batch.py",

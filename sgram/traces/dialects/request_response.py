@@ -234,15 +234,7 @@ def parse(record: Record, options: DialectOptions) -> list[Fields]:
         response = "".join(response)
     samples = parse_response(response, options)
     columns = {key: value for key, value in record.items() if key != name}
-    request_name, prompt = _find_prompt(columns)
-    request = _loaded(columns.pop(request_name)) if request_name is not None else None
-    if isinstance(request, dict):
-        settings = {key: value for key, value in request.items() if key not in REQUEST_KEYS}
-        body = request.get("body")
-        if isinstance(body, dict):
-            settings["body"] = {key: value for key, value in body.items() if key not in REQUEST_KEYS}
-        if settings:
-            columns["request"] = settings
+    prompt, request = take_request(columns)
     id_name = next((key for key in _IDS if isinstance(columns.get(key), str | int)), None)
     record_id = columns.pop(id_name) if id_name is not None else None
     models = (columns.pop("model", None), samples[0].get("model"), _model(request))
@@ -257,6 +249,25 @@ def parse(record: Record, options: DialectOptions) -> list[Fields]:
         sample["model"] = model
         prompt = prompt or sample.get("prompt")
     return name_samples(samples, record_id, prompt, columns)
+
+
+def take_request(columns: dict[str, Any]) -> tuple[str | None, Any]:
+    """Return the prompt of the request among `columns` and the request itself, of which only its settings stay there.
+
+    >>> columns = {"request": {"model": "m", "messages": [{"role": "user", "content": "2+2?"}]}}
+    >>> take_request(columns)[0], columns
+    ('2+2?', {'request': {'model': 'm'}})
+    """
+    name, prompt = _find_prompt(columns)
+    request = _loaded(columns.pop(name)) if name is not None else None
+    if isinstance(request, dict):
+        settings = {key: value for key, value in request.items() if key not in REQUEST_KEYS}
+        body = request.get("body")
+        if isinstance(body, dict):
+            settings["body"] = {key: value for key, value in body.items() if key not in REQUEST_KEYS}
+        if settings:
+            columns["request"] = settings
+    return prompt, request
 
 
 def _find_prompt(columns: Mapping[str, Any]) -> tuple[str | None, str | None]:

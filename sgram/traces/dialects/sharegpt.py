@@ -30,14 +30,15 @@ def find_conversation(record: Record) -> str | None:
 
 
 def recognize(record: Record) -> bool:
-    """Return whether a column holds a conversation; one without a reply is a prompt if the reply stands beside it."""
+    """Return whether a column holds a conversation; an unanswered one is a prompt if the reply stands beside it."""
     name = find_conversation(record)
     if name is None or not any(is_alias(column, "text") for column, value in record.items() if value):
         return name is not None
     try:
-        return not read_conversation(record[name]).failed
+        conversation = read_conversation(record[name])
     except RowError:
         return False
+    return not (conversation.failed or conversation.is_unanswered)
 
 
 def parse(record: Record, _: DialectOptions) -> list[Fields]:

@@ -200,7 +200,13 @@ def test_a_stranger_is_told_what_everything_is_about(page):
     summary = page.text(tag="section", of_id="summary")
     assert summary.index("planning tokens") < summary.index("Strategic Gram") < summary.index("placebo")
     head = page.text(tag="header")
-    for fact in ("1,200 traces", "123,456 words", "25.0 % of the judged traces correct", "2 runs", "3 Strategic Grams (SGs)"):
+    for fact in (
+        "1,200 traces",
+        "123,456 words",
+        "25.0 % of the judged traces correct",
+        "2 runs",
+        "3 Strategic Grams (SGs)",
+    ):
         assert fact in head
 
 

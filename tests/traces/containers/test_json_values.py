@@ -33,6 +33,34 @@ def test_what_python_writes_is_read_with_none_for_numbers_that_are_not_finite(va
     assert loads(json.dumps(value, ensure_ascii=False).encode()) == with_missing(value)
 
 
+LONG = st.integers(2**64, 10**40) | st.integers(-(10**40), -(2**63) - 1)
+
+
+@given(
+    st.recursive(
+        LONG | st.integers(-(2**63), 2**64 - 1), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    )
+)
+def test_integers_beyond_64_bits_are_strings_of_their_digits(value):
+    def expected(part):
+        if isinstance(part, list):
+            return [expected(child) for child in part]
+        if isinstance(part, dict):
+            return {key: expected(child) for key, child in part.items()}
+        return part if -(2**63) <= part < 2**64 else str(part)
+
+    assert loads(json.dumps(value, ensure_ascii=False).encode()) == (expected(value), 0)
+
+
+def test_a_large_float_stays_a_float_beside_a_long_integer():
+    assert loads(b'{"x": 1.5e30, "y": -18446744073709551617, "z": NaN}') == (
+        {"x": 1.5e30, "y": "-18446744073709551617", "z": None},
+        1,
+    )
+    digits = "9" * 5000  # more than int() reads
+    assert loads(f'{{"x": [{digits[:30]}, 2], "y": "{digits}"}}'.encode())[0] == {"x": [digits[:30], 2], "y": digits}
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -163,3 +163,33 @@ def test_rows_of_something_else_are_left_alone():
 def test_any_mutation_gives_fields_or_one_sentence(row):
     assert gives_fields_or_row_error(COLUMNS, row)
     assert gives_fields_or_row_error(ASKED, row)
+
+
+SHOTS = [
+    {"role": "user", "content": "1+1?"},
+    {"role": "assistant", "content": "It is 2."},
+    {"role": "user", "content": "2+2?"},
+]
+QUESTION = "1+1?\n\nIt is 2.\n\n2+2?"
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"messages": SHOTS, "response": "It is 4."},
+        {"messages": SHOTS, "responses": ["It is 4."]},
+        {"conversations": [{"from": row["role"], "value": row["content"]} for row in SHOTS], "output": "It is 4."},
+        {"messages": SHOTS, "reasoning": "I add them up.", "answer": "It is 4, I am sure."},
+    ],
+)
+def test_messages_that_end_with_a_question_are_the_prompt_of_the_response_beside_them(columns):
+    (fields,) = read_row(columns)
+    assert fields["prompt"] == QUESTION
+    assert "It is 2." not in fields["text"]
+    assert fields["text"].split("\n\n")[-1].startswith("It is 4")
+    assert "reference" not in fields
+
+
+def test_a_conversation_that_ends_with_a_question_and_has_no_response_beside_it_is_read_to_its_last_reply():
+    (fields,) = read_row({"messages": SHOTS})
+    assert (fields["prompt"], fields["text"]) == ("1+1?", "It is 2.")

@@ -41,6 +41,14 @@ def test_several_choices_are_one_group():
     assert {trace["group"] for trace in traces} == {"task-1"}
 
 
+@pytest.mark.parametrize("wrap", [lambda body: body, lambda body: {"method": "POST", "body": body}])
+def test_the_request_beside_an_output_is_its_prompt(wrap):
+    request = {"model": "m", "messages": [{"role": "user", "content": "2+2?"}]}
+    (fields,) = read_row({**OUTPUT, "request": wrap(request)})
+    assert fields["prompt"] == "2+2?"
+    assert fields["meta"]["request"] == wrap({"model": "m"})  # its settings
+
+
 def test_a_batch_without_custom_ids_is_read():
     row = {"response": OUTPUT["response"]}
     assert detect(row) is OPENAI_BATCH
