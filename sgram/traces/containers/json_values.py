@@ -65,12 +65,19 @@ def with_long_integers(value: Any, data: bytes) -> Any:
 def _may_hold_long(value: Any) -> bool:
     """Return whether a float may have been a long integer; in a list of floats, such as entropies, the first tells."""
     kind = type(value)
-    if kind is float:
-        return not -_LONG < value < _LONG
     if kind is dict:
-        return any(map(_may_hold_long, value.values()))
-    if kind is list and value:
-        return _may_hold_long(value[0]) if type(value[0]) is float else any(map(_may_hold_long, value))
+        children = value.values()
+    elif kind is list:
+        children = value[:1] if value and type(value[0]) is float else value
+    else:
+        children = (value,)
+    for child in children:
+        kind = type(child)
+        if kind is float:
+            if not -_LONG < child < _LONG:
+                return True
+        elif (kind is dict or kind is list) and _may_hold_long(child):
+            return True
     return False
 
 
