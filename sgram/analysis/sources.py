@@ -271,17 +271,18 @@ def _run_source(directory: Path, typed_path: str, run_file: Mapping[str, Any], n
 def _name_runs(runs: list[Source]) -> list[Source]:
     """Return `runs` with unique names, in the order of the names.
 
-    Runs of the same method and seed are named by the settings in which they differ, then by their directories, then
-    by a number.
+    Runs of the same method and seed are named by the settings in which they differ, and all runs by their start model
+    if they have several; then by their directories, then by a number.
     """
     names = [run.name or "" for run in runs]
     configs = [dict((run.run_record or {}).get("config", {})) for run in runs]
-    name_counts = Counter(names)
+    start_models = {repr(config["warmup_seed"]) for config in configs if "warmup_seed" in config}
+    of_all = {"warmup_seed"} if len(start_models) > 1 else set()
     for row, (name, config) in enumerate(zip(tuple(names), configs, strict=True)):
-        if name_counts[name] > 1:
-            same_named = [configs[peer] for peer, run in enumerate(runs) if run.name == name]
-            differing = sorted(key for key in config if len({repr(peer.get(key)) for peer in same_named}) > 1)
-            names[row] = name + "".join(f", {key} {_short(config[key])}" for key in differing)
+        same_named = [configs[peer] for peer, run in enumerate(runs) if run.name == name]
+        differing = {key for key in config if len({repr(peer.get(key)) for peer in same_named}) > 1}
+        settings = sorted(differing | (of_all & config.keys()))
+        names[row] = name + "".join(f", {key} {_short(config[key])}" for key in settings)
     name_counts = Counter(names)
     names = [
         name if name_counts[name] == 1 else f"{name} ({Path(run.paths[0]).parent.name})"

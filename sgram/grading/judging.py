@@ -1,8 +1,8 @@
 """The verdict on a response: its statement, read as an answer of the kind that the reference is, and compared.
 
-A reference is letters of options, a number, words, or a formula (lists and intervals among them); `References` says
-which, and what cannot be compared. What a statement must be to count follows from this kind: where the reference is a
-number, "She has 18 apples left." answers 18; where it is a letter, it answers nothing.
+A reference is letters of options, a number, words, or a formula (lists and intervals among them); `read_references`
+says which, and what cannot be compared. What a statement must be to count follows from this kind: where the reference
+is a number, "She has 18 apples left." answers 18; where it is a letter, it answers nothing.
 """
 
 import json

@@ -4,6 +4,7 @@ The order: columns that the user named, columns that the dialect knows, names in
 to `meta`. A value of another shape than its field stays in `meta` under its column's name, and is counted.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -46,6 +47,10 @@ _MIN_WORDS = 3
 """Fewest words of a response in a column `answer`; shorter ones may be the expected answer."""
 _MIN_ANSWER = 60
 """Fewest characters of a response in a column `answer` that need no words."""
+_MODELS = re.compile("(model|generated|assistant|llm|actual|predicted)_")
+"""Beginning of the name of a column that holds what the model wrote."""
+_ANYONES = ("text", "response", "completion", "output")
+"""Columns of a response that may be somebody else's."""
 _MIN_OWN_SOLUTION = 60
 """Fewest characters of a solution that is the response's own, not the reference, if the response holds it."""
 
@@ -273,7 +278,10 @@ class _Row:
             self._take_document()
 
     def _choose_text(self, candidates: Iterable[tuple[str, bool, Reader]]) -> str:
-        """Return the column of the response. A text that holds both the prompt and another response is neither."""
+        """Return the column of the response. A text that holds both the prompt and another response is neither.
+
+        Beside other words in a column that is named as a model's, `output` and the like hold the expected response.
+        """
         fitting = [
             column
             for column, _, read_as in candidates
@@ -286,7 +294,15 @@ class _Row:
             if isinstance(whole, str) and isinstance(response, str) and isinstance(prompt, str):
                 is_whole = len(prompt) + len(response) <= len(whole) and prompt in whole and response in whole
                 return worded[is_whole]
-        return worded[0]
+        first = worded[0]
+        own = next((column for column in worded[1:] if _MODELS.match(plain_name(column))), None)
+        if own is not None and plain_name(first) in _ANYONES:
+            expected, said = self.columns[first], self.columns[own]
+            are_texts = isinstance(expected, str) and isinstance(said, str) and _has_words(said)
+            if are_texts and said.strip() not in expected and expected.strip() not in said:
+                self.notes.looks_like.setdefault(first, "text or reference")
+                return own
+        return first
 
     def _take_document(self) -> None:
         """Take model, run and step of the document that the record was taken out of, and the record's name in it."""

@@ -45,6 +45,13 @@ def test_a_folder_of_runs_gives_all_of_them_under_unique_names(tmp_path):
     assert sources[0].typed_path == f"{tmp_path}/train-c"
 
 
+def test_runs_are_called_by_their_start_model_where_there_are_several(tmp_path):
+    write_run(tmp_path, "a", STEP, method="grpo", warmup_seed=3)
+    write_run(tmp_path, "b", STEP, warmup_seed=4)
+    sources, _ = find_inputs([tmp_path])
+    assert source_names(sources) == ["grpo, seed 0, warmup_seed 3", "hicra, seed 0, warmup_seed 4"]
+
+
 def test_a_comparison_gives_the_runs_that_it_compares(tmp_path):
     write_run(tmp_path, "a", STEP)
     write_run(tmp_path, "b", STEP, method="grpo")

@@ -39,6 +39,15 @@ def test_messages_in_a_string_are_the_response_as_messages_are(write):
         assert shown({"prompt": "2+2?", "response": text}, "text") == (text,)
 
 
+def test_of_two_responses_the_one_that_is_named_as_the_model_s_is_its_own():
+    notes = ColumnNotes()
+    columns = {"instruction": "2+2?", "output": "We add: it is four.", "model_output": "I say that it's five."}
+    assert shown(columns, "text", notes=notes) == ("I say that it's five.",)
+    assert notes.looks_like == {"output": "text or reference"}
+    assert shown({**columns, "model_output": "four"}, "text") == ("We add: it is four.",)  # an answer taken out of it
+    assert shown({**columns, "model_output": "Q: 2+2? We add: it is four."}, "text") == ("We add: it is four.",)
+
+
 # -- names ------------------------------------------------------------------------------------------------------
 
 

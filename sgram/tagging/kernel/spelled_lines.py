@@ -88,7 +88,7 @@ def mark_spelled_line(
     """Write the moves of a line, the tokens ``[first, end)``; return False if it needs the text as Python decodes it.
 
     It does if its bytes are no UTF-8, or if a token of a gram holds something outside of the sentence. The arguments
-    are those of `mark_row`.
+    are those of `_mark_row` in `sgram.tagging.kernel.sentence_rows`.
     """
     buffer, ends = _spell_line(ids, first, end, is_after_cut, ends_in_cut, token_bytes, byte_ends)
     position: Integer = 0
