@@ -173,6 +173,27 @@ def test_the_page_of_a_complete_comparison_says_what_came_of_it_first():
     )
 
 
+def test_the_page_says_which_start_models_were_added_and_what_the_first_ones_had_said():
+    matrix = matrix_records()
+    later = [
+        replace(run, start=3, accuracy=(0.9 if run.arm == "hicra 1" else 0.1,) * 20) for run in matrix if run.start == 0
+    ]
+    arguments = {}, list(ARMS), SEEDS
+    text = page(by_key(*rate_records(), *matrix, *later), *arguments, [*STARTS, 3])
+    sentence = next(line for line in text.splitlines() if line.startswith("Start models 3 were added"))
+    # the first three alone: .135, as in the test of the primary family; with the fourth (3 * .135 + .8) / 4 = .301
+    assert "HICRA less each control: grpo +0.135 [" in sentence
+    assert "| grpo | A on all tokens | +0.301 [" in text
+    assert "were added" not in page(by_key(*rate_records(), *matrix), *arguments, STARTS)
+
+
+def test_every_arm_is_held_against_the_baseline_in_the_mean_of_a_run_too():
+    text = page(by_key(*rate_records(), *matrix_records()), {}, list(ARMS), SEEDS, STARTS)
+    head, _, hicra, *_ = text.split("## Exploratory: each arm less GRPO\n\n")[1].splitlines()
+    assert head.startswith("| arm | mean of run | held-out accuracy |")
+    assert hicra.startswith("| hicra 1 | +0.135 [")
+
+
 def test_a_record_holds_what_the_page_reads_of_a_run():
     final = PolicyEvaluation(
         2040,

@@ -20,10 +20,12 @@ from sgram.array_types import FloatArray, IntArray
 from sgram.diagnosis.kind_shares import RIVALS
 from sgram.diagnosis.kinds import KINDS
 from sgram.metrics import Curve, PhaseOrder, build_curve, curve_band, phase_order
-from sgram.statistics import Estimate
+from sgram.statistics import Estimate, wilson_interval
 
 _SHARES = frozenset({"pass@1", "planning share", *(f"{kind} errors{end}" for kind in KINDS for end in ("", AT_MOST))})
 """Series between 0 and 1. Their bands are clipped, because a band from few problems is widened and may leave it."""
+_NO_WIDTH = 1e-9
+"""Largest width of an interval of problems that do not differ at all."""
 _ENTROPY_SERIES = (("semantic entropy", "grams"), ("cluster entropy", "clusters"), ("conditional entropy", None))
 """Series with the bins that are counted; None for the words that follow grams."""
 
@@ -65,18 +67,38 @@ def _series_with_band(
     depends_on_lexicon: bool = False,
     *,
     is_share: bool = False,
+    n_observations: Sequence[int] | None = None,
 ) -> Iterator[StepSeries]:
-    """Yield the series of `curve` with its band, unless it has too few steps."""
+    """Yield the series of `curve` with its band, unless it has too few steps.
+
+    `n_observations`, (steps,), are the observations behind a share, the traces if None.
+    """
     if len(curve.steps) < MIN_STEPS:
         return
     band = curve_band(curve, counts.config.n_draws, counts.config.seed)
+    n_traces = _traces_at_steps(counts, rows, curve.steps)
     low: Sequence[float | None] = [None] * len(curve.steps)
     high = low
     if band is not None:
-        lower, upper = (np.clip(bound, 0, 1) for bound in band) if is_share or name in _SHARES else band
-        low, high = lower.tolist(), upper.tolist()
-    n_traces = _traces_at_steps(counts, rows, curve.steps)
+        if is_share or name in _SHARES:
+            band = _share_band(curve.values, band, n_traces if n_observations is None else n_observations)
+        low, high = (bound.tolist() for bound in band)
     yield StepSeries(name, curve, low, high, n_traces, tuple(placebo_curves), depends_on_lexicon)
+
+
+def _share_band(
+    shares: Sequence[float], band: tuple[FloatArray, FloatArray], n_observations: Sequence[int]
+) -> tuple[FloatArray, FloatArray]:
+    """Return the ends of the intervals of `shares`, (steps,), between 0 and 1.
+
+    Where all problems have one share, such as 0, a bootstrap finds no doubt: the interval is then Wilson's with
+    `n_observations`, (steps,).
+    """
+    low, high = (np.clip(bound, 0, 1) for bound in band)
+    for index in np.flatnonzero(high - low <= _NO_WIDTH).tolist():
+        share = min(max(0.0, shares[index]), 1.0)
+        low[index], high[index] = wilson_interval(share * n_observations[index], n_observations[index])
+    return low, high
 
 
 def _traces_at_steps(counts: TraceCounts, rows: IntArray, steps: Sequence[int]) -> list[int]:
@@ -130,6 +152,7 @@ def _kind_series(counts: TraceCounts, judged: IntArray, kinds: IntArray, weights
     is_known = ~np.isin(steps, sorted(unknown_steps))
     judged, kinds, weights = judged[is_known], kinds[is_known], weights[is_known]
     is_undecided = kinds == KINDS.index("undecided")
+    n_observations = _judged_at_steps(counts, judged, weights)
     for index, kind in enumerate(KINDS):
         is_kind = kinds == index
         if not is_kind.any() and kind not in RIVALS:
@@ -139,7 +162,21 @@ def _kind_series(counts: TraceCounts, judged: IntArray, kinds: IntArray, weights
             series[f"{kind} errors{AT_MOST}"] = is_kind | is_undecided
         for name, is_counted in series.items():
             curve = _ratio_curve(counts, judged, weights * is_counted, np.ones(len(judged)))
-            yield from _series_with_band(counts, name, judged, curve)
+            yield from _series_with_band(counts, name, judged, curve, n_observations=n_observations)
+
+
+def _judged_at_steps(counts: TraceCounts, judged: IntArray, weights: FloatArray) -> list[int]:
+    """Return the number of judged traces at each step, in proportion to its wrong ones whose kind is known.
+
+    `weights`, (judged,), are 0 for traces of which no kind is known.
+    """
+    steps, codes = np.unique(counts.columns.step[judged], return_inverse=True)
+    is_wrong = counts.columns.outcome[judged] == 1
+    n_judged = np.bincount(codes)
+    n_wrong, n_known = (np.bincount(codes[chosen], minlength=len(steps)) for chosen in (is_wrong, weights > 0))
+    in_proportion = np.maximum(1, n_judged * n_known // np.maximum(1, n_wrong))
+    numbers: list[int] = np.where(n_wrong > 0, in_proportion, n_judged).tolist()
+    return numbers
 
 
 def _planning_share_series(counts: TraceCounts, source: int, rows: IntArray) -> Iterator[StepSeries]:

@@ -1,7 +1,9 @@
 """The second pass: traces are counted by every gram list, and the sampled ones are kept."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -16,6 +18,10 @@ from sgram.array_types import FloatArray
 from sgram.errors import SgramError
 from sgram.evaluation.placebo_sets import PlaceboSet
 from sgram.files import excerpt
+from sgram.grading.notation import plain
+from sgram.grading.numbers import parse_number
+from sgram.grading.sequences import parse_intervals, parse_sequence, right_side
+from sgram.grading.texts import is_words, normal_text
 from sgram.lexicon import Lexicon
 from sgram.scan import word_offsets
 from sgram.tagging.part_marks import locate
@@ -25,6 +31,10 @@ from sgram.traces import Trace
 from sgram.traces.part_texts import PartText, part_text
 from sgram.traces.policy_tokens import n_policy_tokens
 from sgram.traces.trace_keys import group_name, outcome_index, problem_name, stable_key
+
+_LONGEST_ANSWER = 300
+"""Characters of the longest answer that is read; of a longer one only spaces are ignored."""
+_LETTER = re.compile(r"[(\[]([A-Za-z])[)\]]|[A-Za-z]")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,7 +143,7 @@ class TraceCounter:
             step=NO_STEP if trace.step is None else trace.step,
             words=len(words),
             tokens=-1 if n_tokens is None else n_tokens,
-            answer=stable_key(trace.answer) if trace.answer is not None else 0,
+            answer=answer_key(trace.answer),
             recorded_error=recorded_error_kind(trace),
         )
         sums = () if tokens is None else tokens.sums
@@ -162,6 +172,47 @@ class TraceCounter:
                 where = f"the measure {name!r} failed on trace '{excerpt(trace.id)}'"
                 raise SgramError(f"{where}: {error!r:.200}; mend it, or uninstall its package") from error
         return numbers
+
+
+def answer_key(answer: str | None) -> int:
+    r"""Return 62 bits that identify an answer whatever its spelling, as votes are counted; 0 if there is none.
+
+    >>> len({answer_key(answer) for answer in ("5", "5.0", "$5", "x = 5", "\\frac{10}{2}")})
+    1
+    >>> answer_key("Paris.") == answer_key("paris"), answer_key(" ")
+    (True, 0)
+    """
+    if answer is None:
+        return 0
+    return _spelling_key(answer if len(answer) <= _LONGEST_ANSWER else " ".join(answer.split()))
+
+
+@lru_cache(maxsize=1 << 14)
+def _spelling_key(answer: str) -> int:
+    spelling = _one_spelling(answer) if len(answer) <= _LONGEST_ANSWER else answer
+    return stable_key(spelling) if spelling else 0
+
+
+def _one_spelling(answer: str) -> str:
+    """Return one string for equal answers, as the grader reads them; formulas are compared as text, without spaces."""
+    content = plain(answer)
+    side = right_side(content)[1]
+    number = parse_number(side)
+    if number is not None:
+        value = number.value if number.base is not None else number.share
+        # hexadecimal: Python refuses to write thousands of decimal digits
+        return f"#{value.numerator:x}/{value.denominator:x}{'' if number.base is None else f'_{number.base}'}"
+    if letter := _LETTER.fullmatch(content):
+        return (letter[1] or letter[0]).upper()
+    if is_words(content) and parse_intervals(content) is None:
+        return normal_text(content)
+    sequence = parse_sequence(content)
+    if sequence is None:
+        return "".join(side.split())
+    items = [_one_spelling(item) for item in sequence.items]
+    if sequence.kind in ("set", "list"):
+        return "{" + ", ".join(sorted(set(items))) + "}"
+    return "(" + ", ".join(items) + ")"
 
 
 def _cut_trace(trace: Trace, part: PartText) -> Trace:

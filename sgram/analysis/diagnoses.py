@@ -1,6 +1,8 @@
 """Diagnoses of wrong traces and checks of equations, of the sampled traces."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from sgram.diagnosis.regrading import regrade
 from sgram.equations import Equation
 from sgram.grading import Grade
 from sgram.grading.fill_correct import AnswerGrader
+from sgram.statistics import Estimate, wilson_interval
 from sgram.tagging.span_finder import SpanFinder
 from sgram.traces import Trace
 from sgram.traces.trace_keys import OUTCOMES, problem_name, stable_key
@@ -100,6 +103,31 @@ def regraded_shares(
         added[is_correct] = np.where(verdicts[is_correct] >= 0, verdicts[is_correct], stays)
         added[of_source & is_not_wrong] = weights[of_source & is_not_wrong]
     return added
+
+
+def widen_by_extrapolation(accuracy: Estimate, n_judged: int, strata: Iterable[tuple[float, int, int]]) -> Estimate:
+    """Return an accuracy by the grader whose interval also covers the traces that were not graded again.
+
+    `accuracy` is that of `regraded_shares`, with the interval over problems. `strata` has (share that the grader calls
+    correct, number graded again, number of traces) of the traces that are correct by the file, and of those that are
+    wrong. The squared distances to the ends of Wilson's interval of each share, for a finite number of traces, are
+    added to those of `accuracy`.
+
+    >>> accuracy = widen_by_extrapolation(Estimate(0.5, 0.4, 0.6), 200, [(1.0, 25, 100), (0.0, 100, 100)])
+    >>> round(accuracy.low, 3), round(accuracy.high, 3)
+    (0.385, 0.6)
+    """
+    if accuracy.value is None or accuracy.low is None or accuracy.high is None:
+        return accuracy
+    below, above = (accuracy.value - accuracy.low) ** 2, (accuracy.high - accuracy.value) ** 2
+    for share, n_graded, n_traces in strata:
+        if 0 < n_graded < n_traces:
+            low, high = wilson_interval(share * n_graded, n_graded)
+            weight = n_traces / n_judged * math.sqrt(1 - n_graded / n_traces)
+            below += (weight * (share - low)) ** 2
+            above += (weight * (high - share)) ** 2
+    low, high = accuracy.value - math.sqrt(below), accuracy.value + math.sqrt(above)
+    return replace(accuracy, low=max(0.0, low), high=min(1.0, high))
 
 
 def diagnose_sampled_traces(

@@ -14,7 +14,8 @@ class KindChange(Change):
     """How the share of a kind changes, between its decided share and that with the undecided traces.
 
     Without undecided traces it is a `Change`. With them the kind fell only if at the end even all undecided traces
-    leave it below its decided share at the beginning, and rose only if the reverse holds.
+    leave it below its decided share at the beginning, and rose only if the reverse holds. The verdict is "cannot say"
+    if the undecided leave open whether it rose or fell, and "no change" if only the noise does.
     """
 
     def findings(self, measure: str, table: Table, context: FindingContext) -> Iterator[Finding]:
@@ -31,7 +32,7 @@ class KindChange(Change):
                 continue
             # as the share may be anywhere between both series, the change may be anywhere between these two
             least, most = self.change(widest, decided), self.change(decided, widest)
-            verdict: Verdict = "cannot say"
+            verdict: Verdict = "cannot say" if least.value <= 0 <= most.value else "no change"
             change = Interval(ends[1].value - ends[0].value, least.low, most.high)
             if judge(least) == "up":
                 verdict, change = "up", least

@@ -7,9 +7,8 @@ diagnosed, a sample stratified by source, step and problem is (`sgram.diagnosis.
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from heapq import heappop, heappush
 
 import numpy as np
@@ -17,15 +16,14 @@ import numpy as np
 from sgram.analysis.config import AnalysisConfig
 from sgram.analysis.sources import model_of_key
 from sgram.diagnosis.error_sample import draw_error_sample
-from sgram.diagnosis.kinds import KINDS
+from sgram.diagnosis.kinds import KINDS, sibling_rank
+from sgram.diagnosis.siblings import MAX_SIBLINGS
 from sgram.traces import Trace
 from sgram.traces.policy_tokens import n_policy_tokens
 from sgram.traces.trace_keys import OUTCOMES, group_name, outcome_index, problem_name, stable_key
 
 MAX_CANDIDATES = 4
 """Most candidates for one example; the one with the most kinds of moves is shown."""
-MAX_SIBLINGS = 4
-"""Most correct traces that a wrong trace is compared with."""
 _CORRECT, _WRONG = 0, 1
 RECORDED_KINDS = {
     "strategic": "strategic",
@@ -104,6 +102,8 @@ class _SurveyRow:
     source: str
     outcome: int
     group: int
+    sibling_rank: int
+    """By it siblings are chosen, smallest first; it is of a digest of the id, as in `sgram.diagnosis`."""
     problem: int
     step: int | None
     has_recorded_kind: bool
@@ -129,7 +129,7 @@ class SamplePlan:
     diagnosed: tuple[int, ...]
     n_wrong: int
     siblings: dict[int, tuple[int, ...]]
-    """Key of a diagnosed trace -> correct traces of its group, the nearest in length first."""
+    """Key of a diagnosed trace -> correct traces of its group, by the digests of their ids."""
     equation_keys: dict[int, frozenset[int]]
     """Outcome -> traces whose equations are checked."""
     slots: tuple[Slot, ...]
@@ -171,6 +171,7 @@ class TraceSurvey:
             source=source,
             outcome=outcome_index(trace),
             group=group,
+            sibling_rank=int(sibling_rank(trace.id)[:16], 16),
             problem=stable_key(problem_name(trace)),
             step=trace.step,
             has_recorded_kind=recorded_error_kind(trace) >= 0,
@@ -202,9 +203,13 @@ class TraceSurvey:
                 correct_by_group[row.group].append(row)
         wrong_rows = [row for row in rows if row.outcome == _WRONG]
 
-        @cache
-        def find_siblings(wrong: _SurveyRow) -> tuple[_SurveyRow, ...]:
-            return tuple(_rank_siblings(wrong, correct_by_group[wrong.group])[:MAX_SIBLINGS])
+        siblings_by_group = {
+            group: sorted(correct_rows, key=lambda row: (row.sibling_rank, row.key))[:MAX_SIBLINGS]
+            for group, correct_rows in correct_by_group.items()
+        }
+
+        def find_siblings(wrong: _SurveyRow) -> Sequence[_SurveyRow]:
+            return siblings_by_group.get(wrong.group, ())
 
         diagnosed_rows = self._select_diagnosed(wrong_rows, find_siblings, display_names)
         diagnosed = [row.key for row in diagnosed_rows]
@@ -252,7 +257,8 @@ class TraceSurvey:
             n_max = min(len(candidates), limit - len(selected))
             while n_max > 0:
                 sample = [candidates[row] for row in draw_error_sample(strata, problems, keys, n_max)]
-                n_chars = sum(row.n_chars + sum(sibling.n_chars for sibling in find_siblings(row)) for row in sample)
+                texts = {text.key: text.n_chars for row in sample for text in (row, *find_siblings(row))}
+                n_chars = sum(texts.values())
                 if n_chars <= budget or (n_max == 1 and not selected):
                     selected += sample
                     budget -= n_chars
@@ -270,11 +276,6 @@ def _keys_within_budget(rows: Sequence[_SurveyRow], budget: int) -> frozenset[in
             break
         keys.append(row.key)
     return frozenset(keys)
-
-
-def _rank_siblings(wrong: _SurveyRow, correct_rows: Iterable[_SurveyRow]) -> list[_SurveyRow]:
-    """Return correct traces of the group of `wrong`: those of its source first, then by difference in length."""
-    return sorted(correct_rows, key=lambda row: (row.source != wrong.source, abs(row.n_chars - wrong.n_chars), row.key))
 
 
 def _plan_slots(rows: Sequence[_SurveyRow], display_names: dict[str, str], max_slots: int) -> tuple[Slot, ...]:

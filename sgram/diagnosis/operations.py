@@ -25,7 +25,9 @@ RELATION = re.compile(r"==?|≈|\\approx\b|\\simeq\b|\\doteq\b|≃")
 _NOTE = re.compile(r"<<[^<>\n]*>>")
 _FRACTION = re.compile(r"\\[dtc]?frac\s*(?:\{\s*([^{}]{1,40})\s*\}\s*\{\s*([^{}]{1,40})\s*\}|(\d)\s*(\d))")
 _WORDS = re.compile(r"\\(?:text|textbf|mathrm|mbox)\s*\{[^{}]*\}|[A-Za-z]{2,}/[A-Za-z]+|(?<![\\A-Za-z])[A-Za-z]{2,}")
-_MARKS = re.compile(r"\\(?:left|right|boxed|displaystyle|quad|[$%()\[\],!;: ])|[$%°€£]")
+_MARKS = re.compile(r"\\(?:left|right|boxed|displaystyle|quad|[$()\[\],!;: ])|[$°€£]")
+_PERCENT = re.compile(r"\\%|(?<=\d)[ -]per ?cent\b", re.IGNORECASE)
+"""A percent sign in LaTeX or in words."""
 _SIGNS = {
     "\\times": "*",
     "\\cdot": "*",
@@ -54,7 +56,7 @@ OPERATOR = re.compile(r"(?<=[0-9).!%])[-+*/^]")
 _TIMES = re.compile(r"(?<=[\d)]) ?[xX] ?(?=[\d($.])")
 _UNIT_SLASH = re.compile(r"/(?=[-+*/)]|$)")
 """The slash of a unit that was left out: 300/book * 4."""
-_COMMUTATIVE = re.compile(r"([0-9.]+)([+*])([0-9.]+)")
+_COMMUTATIVE = re.compile(r"([0-9.]+%?)([+*])([0-9.]+%?)")
 _OPERATOR_WORDS = re.compile(
     r"(?<=\d) (?:(?P<plus>plus)|(?P<minus>minus)|(?P<times>times)|(?P<over>divided by)|(?P<equals>equals)) "
     r"(?=-?[$£€]?\d)",
@@ -81,7 +83,7 @@ class Operation:
     start: int
     end: int
     key: str
-    """The left side in one notation; equal keys are the same operation."""
+    """The left side in one notation, with percent signs; equal keys are the same operation."""
     numbers: tuple[Fraction, ...]
     """The numbers of the left side."""
     result: Fraction
@@ -184,12 +186,12 @@ def _sign_of_match(match: re.Match[str]) -> str:
 def parse_number(text: str) -> Fraction | None:
     """Return the number that `text` is, without the words, units and marks around it; None if it is anything else.
 
-    Of a text with relation signs the last side counts.
+    Of a text with relation signs the last side counts. A percent sign is a unit here: 50% is 50.
 
     >>> parse_number("x = 1,234 apples"), parse_number("\\\\frac{1}{2}"), parse_number("2x")
     (Fraction(1234, 1), Fraction(1, 2), None)
     """
-    plain = _MARKS.sub(" ", _plain(RELATION.split(text[-200:])[-1]))
+    plain = _MARKS.sub(" ", _plain(RELATION.split(text[-200:])[-1])).replace("%", " ")
     match = _NUMBER.fullmatch(plain)
     if match is None:
         return None
@@ -216,7 +218,7 @@ def _operations(equation: Equation) -> list[Operation]:
     sides = RELATION.split(_NOTE.sub(" ", equation.text))
     operations = []
     for left_side, right_side in zip(sides, sides[1:], strict=False):
-        result, key = parse_number(right_side), operation_key(left_side)
+        result, key = parse_number(right_side), operation_key(left_side, with_percent=True)
         if result is not None and OPERATOR.search(key) and not re.search(r"(?<![\\a-z])[A-Za-z]", key):
             numbers = tuple(map(Fraction, _PLAIN.findall(_plain(left_side))))
             operations.append(Operation(equation.start, equation.end, key, numbers, result, equation.verdict))
@@ -225,7 +227,7 @@ def _operations(equation: Equation) -> list[Operation]:
 
 def _plain(text: str) -> str:
     """Return `text` without words and units, with fractions and signs in one notation."""
-    text = _TIMES.sub("*", text)
+    text = _PERCENT.sub("%", _TIMES.sub("*", text))
     text = _THOUSANDS.sub("", _FRACTION.sub(_division, _WORDS.sub(" ", replace_operator_words(text))))
     return _SIGN.sub(lambda match: _SIGNS[match[0]], text)
 
@@ -235,19 +237,23 @@ def _division(match: re.Match[str]) -> str:
     return f"({numerator})/({denominator})"
 
 
-def operation_key(text: str) -> str:
+def operation_key(text: str, with_percent: bool = False) -> str:
     """Return an operation in one notation: signs for words and commands, no spaces, units or needless brackets.
 
-    The numbers of a sum or product of two are sorted.
+    The numbers of a sum or product of two are sorted. `with_percent` keeps percent signs, because 2.5% of a number is
+    another result than 2.5 times the number; without it a percent sign is a unit.
 
     >>> operation_key("16 \\\\text{ pens} \\\\cdot 2"), operation_key("(4) + 5")
     ('2*16', '4+5')
+    >>> operation_key("$5,000 * 2.5 percent", with_percent=True), operation_key("100% - 40%")
+    ('2.5%*5000', '100-40')
     """
-    key = "".join(_KEY_CHARACTERS.findall(_MARKS.sub("", _plain(text)))).replace("()", "")
+    plain = _MARKS.sub("", _plain(text))
+    key = "".join(_KEY_CHARACTERS.findall(plain if with_percent else plain.replace("%", ""))).replace("()", "")
     key = _UNIT_SLASH.sub("", key)
     while key.startswith("(") and key.endswith(")") and not set("()") & set(key[1:-1]):
         key = key[1:-1]
-    key = re.sub(r"(?<![A-Za-z])\((\.?\d+(?:\.\d+)?)\)", r"\1", key)
+    key = re.sub(r"(?<![A-Za-z])\((\.?\d+(?:\.\d+)?%?)\)", r"\1", key)
     match = _COMMUTATIVE.fullmatch(key)
     if match:
         first, second = sorted((match[1], match[3]), key=lambda number: (len(number), number))

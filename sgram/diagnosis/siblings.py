@@ -5,7 +5,7 @@ correct responses share few of them.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -33,7 +33,7 @@ _OPERATOR_VERBS = {
 _MIN_SHARED_RESULTS = 2
 """Fewest results behind an answer for two responses to have done the same work."""
 _MAX_NAMED = 3
-"""Most results or answers that a sentence names."""
+"""Most answers that a sentence names."""
 
 DivergenceKind = Literal["result", "number", "operation", "answer"]
 
@@ -48,8 +48,9 @@ class Divergence:
     step: int | None
     """Step of the wrong response, from 0."""
     kind: DivergenceKind
-    """result: the same operation with another result; number: the answer computed as a sibling does, but from one other
-    number; operation: another operation; answer: another answer after the same work."""
+    """result: the same operation with another result than the one on which the siblings that do it agree; number: the
+    answer computed as a sibling does, but from one other number; operation: another operation; answer: another answer
+    after the same work."""
     evidence: str
 
 
@@ -67,29 +68,34 @@ def find_divergence(wrong: Work, correct_works: Sequence[Work]) -> Divergence | 
     """Return where `wrong` leaves all of `correct_works`; None if a side has no operation, or nothing differs.
 
     It is the first operation behind the answer of `wrong` that no sibling has. A sibling has an operation if it does
-    it or has its result. If no operation is behind the answer, all operations count.
+    it or has its result. If no operation is behind the answer, all operations count. An operation has another result
+    than in the siblings if all siblings that do it have one and the same result, and its equation is not right: if two
+    results of one key are both right, the key has lost a unit or one of them is rounded.
     """
     correct_works = [work for work in correct_works if work.operations]
     if not correct_works or not wrong.operations:
         return None
-    results = claimed_results(correct_works)
+    results = claimed_results(correct_works)  # key -> for each sibling that does the operation, its results
     all_results = {operation.result for work in correct_works for operation in work.operations}
     nearest = correct_works[nearest_sibling(wrong, correct_works)]
     counterpart = nearest.operations[0]
     for operation in wrong.behind_answer() or wrong.operations:
-        if operation.key in results and operation.result not in results[operation.key]:
-            same_operation = next((peer for peer in nearest.operations if peer.key == operation.key), None)
-            correct_results = " or ".join(sorted(map(format_fraction, results[operation.key]))[:_MAX_NAMED])
+        if _has_other_result(operation, results.get(operation.key, ())):
+            (result,) = results[operation.key][0]
+            same_operation = _operation_in(nearest, operation.key, result)
+            n_alike = len(results[operation.key])
             evidence = (
-                f"{operation.key} is {format_fraction(operation.result)} here and {correct_results} in "
-                f"{_siblings_text(correct_works)}"
+                f"{operation.key} is {format_fraction(operation.result)} here and {format_fraction(result)} in "
+                f"{_siblings_text(correct_works, n_alike)}"
             )
             return _divergence_at(wrong, operation, same_operation, "result", evidence)
         if operation.key not in results and operation.result not in all_results:
             pair = _pair_with_one_other_number(wrong, correct_works)
             if pair is not None:
                 ours, theirs = pair
-                evidence = f"the answer is {ours.text} here and {theirs.text} in {_siblings_text(correct_works)}"
+                n_alike = sum(_operation_in(work, theirs.key, theirs.result) is not None for work in correct_works)
+                siblings = _siblings_text(correct_works, n_alike)
+                evidence = f"the answer is {ours.text} here and {theirs.text} in {siblings}"
                 return _divergence_at(wrong, operation, theirs, "number", evidence)
             evidence = _other_operation_evidence(operation, nearest, correct_works)
             return _divergence_at(wrong, operation, counterpart, "operation", evidence)
@@ -114,14 +120,31 @@ def _operation_form(key: str) -> str:
     return re.sub(r"[0-9.]+", "n", key)
 
 
-def claimed_results(works: Sequence[Work]) -> Mapping[str, set[Fraction]]:
-    """Return the results that `works` claim for each operation, by its key; wrong equations do not count."""
-    results: dict[str, set[Fraction]] = {}
+def claimed_results(works: Sequence[Work]) -> Mapping[str, list[set[Fraction]]]:
+    """Return the results of each operation, by its key: one set for each of the `works` that does it.
+
+    Wrong equations do not count.
+    """
+    results: dict[str, list[set[Fraction]]] = {}
     for work in works:
+        own_results: dict[str, set[Fraction]] = {}
         for operation in work.operations:
             if operation.verdict != "wrong":
-                results.setdefault(operation.key, set()).add(operation.result)
+                own_results.setdefault(operation.key, set()).add(operation.result)
+        for key, numbers in own_results.items():
+            results.setdefault(key, []).append(numbers)
     return results
+
+
+def _has_other_result(operation: Operation, results: Sequence[set[Fraction]]) -> bool:
+    """Return whether `operation` has another result than all siblings that do it; `results` has a set for each."""
+    agreed = set().union(*results)
+    return len(agreed) == 1 and operation.result not in agreed and operation.verdict != "right"
+
+
+def _operation_in(work: Work, key: str, result: Fraction) -> Operation | None:
+    """Return the first operation of `work` with that key and result; None if it has none."""
+    return next((each for each in work.operations if (each.key, each.result) == (key, result)), None)
 
 
 def nearest_sibling(wrong: Work, correct_works: Sequence[Work]) -> int:
@@ -169,28 +192,38 @@ def _first_operator(key: str) -> str:
     return next((sign for sign in key[1:] if sign in _OPERATOR_VERBS), "+")
 
 
-def _siblings_text(correct_works: Sequence[Work]) -> str:
-    return "the correct sibling" if len(correct_works) == 1 else f"{len(correct_works)} correct siblings"
+def _siblings_text(correct_works: Sequence[Work], n_alike: int | None = None) -> str:
+    """Return the words for `n_alike` of the siblings, by default all."""
+    n_siblings = len(correct_works)
+    if n_siblings == 1:
+        return "the correct sibling"
+    of_all = "" if n_alike in (None, n_siblings) else f"{n_alike} of "
+    return f"{of_all}{n_siblings} correct siblings"
 
 
 def _other_answer(wrong: Work, nearest: Work, correct_works: Sequence[Work]) -> Divergence | None:
     """Return the divergence of a response that does all the work of the nearest sibling and answers otherwise."""
     wrong_results = {operation.result for operation in wrong.operations}
-    needed_results = {operation.result for operation in operations_behind(nearest.operations, nearest.answer)}
     if (
-        len(needed_results) < _MIN_SHARED_RESULTS
-        or not needed_results <= wrong_results
+        not _does_work_of(nearest, wrong_results)
         or wrong.answer is None
         or wrong.answer in {work.answer for work in correct_works}
     ):
         return None
     last = wrong.operations[-1]
-    answers = sorted({format_fraction(work.answer) for work in correct_works if work.answer is not None})
+    alike = [work for work in correct_works if _does_work_of(work, wrong_results)]
+    answers = sorted({format_fraction(work.answer) for work in alike if work.answer is not None})
     evidence = (
-        f"it does all that {_siblings_text(correct_works)} did, who answer "
+        f"it does all that {_siblings_text(correct_works, len(alike))} did, who answer "
         f"{' or '.join(answers[:_MAX_NAMED]) or 'otherwise'}; this response answers {format_fraction(wrong.answer)}"
     )
     return Divergence(last.end, nearest.operations[-1].end, wrong.step_of(last.end - 1), "answer", evidence)
+
+
+def _does_work_of(sibling: Work, results: Set[Fraction]) -> bool:
+    """Return whether all results behind the answer of a sibling, at least two, are among `results`."""
+    needed_results = {operation.result for operation in operations_behind(sibling.operations, sibling.answer)}
+    return len(needed_results) >= _MIN_SHARED_RESULTS and needed_results <= results
 
 
 # -- plans ----------------------------------------------------------------------------------------------

@@ -224,7 +224,10 @@ class _Judge:
         side = right_side(answer)[1]
         number = parse_number(side)
         if number is not None:
-            return str(number.share) if number.base is None else f"{number.value}_{number.base}"
+            try:
+                return str(number.share) if number.base is None else f"{number.value}_{number.base}"
+            except ValueError:  # thousands of digits, which Python does not write
+                return normal_text(answer) or answer
         if is_words(answer) and parse_intervals(answer) is None:
             return normal_text(answer)
         sequence = parse_sequence(answer)

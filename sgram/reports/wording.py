@@ -11,7 +11,7 @@ from sgram.analysis.checked_details import CheckedOrder, agreement
 from sgram.analysis.findings import Change, Contrast, Discoveries, Finding, Level, Question, SourceKind, Verdict
 from sgram.analysis.kind_change import KindChange
 from sgram.analysis.measures.corpus import CorpusSize
-from sgram.analysis.measures.dynamics import PhaseOrderQuestion
+from sgram.analysis.measures.dynamics import ClusterGrowth, PhaseOrderQuestion
 from sgram.analysis.measures.errors import KindBounds, KindLead, RegradedAccuracy
 from sgram.analysis.measures.placebo import Controls
 from sgram.reports.kind_wording import kinds_sentence, rivals_sentence, sources_sentence
@@ -55,8 +55,13 @@ _SENTENCES: dict[type[Question], Templates] = {
         "up": "{subject} at the end of training is higher for {name}: {change}, seeds: {n}.",
         "down": "{subject} at the end of training is lower for {name}: {change}, seeds: {n}.",
         "no change": "{subject} at the end of training: no difference shown for {name} ({change}, seeds: {n}).",
+        "cannot say": "{subject} at the end of training: cannot say for {name} ({change}, seeds: {n}).",
     },
     Discoveries: {"up": "{name}: {words}, {change}.", "down": "{name}: {words}, {change}."},
+    ClusterGrowth: {
+        "up": "the cluster of {name}: {words}, {change}.",
+        "down": "the cluster of {name}: {words}, {change}.",
+    },
     PhaseOrderQuestion: {
         "up": "by token entropy, execution settles before planning, by {change}{placebo}.",
         "down": "by token entropy, planning settles before execution, by {change}{placebo}.",
@@ -78,8 +83,9 @@ _SENTENCES: dict[type[Question], Templates] = {
     KindBounds: {"measured": "{kinds}."},
     KindLead: dict.fromkeys(("up", "down", "no change", "cannot say"), "{rivals}."),
     KindChange: {
-        "cannot say": "{subject}: cannot say if there was a rise or a fall, between {first} at first and between "
-        "{last} at the end, as some kinds are undecided."
+        "no change": "{subject}: no change shown ({first} at first, {last} at the end, {change}).",
+        "cannot say": "{subject}: cannot say if there was a rise or a fall, {first} at first and {last} at the end, "
+        "as some kinds are undecided.",
     },
 }
 """Sentences about one source. Names in braces are filled in by `_fields`."""
@@ -159,6 +165,7 @@ _DETAILS: dict[type[Question], Templates] = {
         "up": "{name}: higher, {change}, seeds: {n}.",
         "down": "{name}: lower, {change}, seeds: {n}.",
         "no change": "{name}: no difference shown ({change}, seeds: {n}).",
+        "cannot say": "{name}: cannot say ({change}, seeds: {n}).",
     },
 }
 """Sentences about one source under a sentence about all, where they are shorter than those without the subject."""
@@ -331,6 +338,8 @@ def _fields(finding: Finding, source_kind: SourceKind) -> dict[str, Sequence[Wor
         texts = {"low": low, "high": high, "words": high if finding.verdict == "up" else low, "none": question.none}
         fields |= {field: [Words(text)] for field, text in {**texts, "things": question.things}.items()}
         fields |= {f"{way}s": [Words(f"{directions.count(way):,}", "number")] for way in ("up", "down")}
+        if unit != "ratio" and finding.estimate is not None:  # the words tell the direction
+            fields["change"] = [Words("by "), *estimate_words(_size(finding.estimate), difference_unit)]
     if finding.sides is not None:
         # the sides of a summary are the smallest and the largest difference, others are what is compared
         is_difference = bool(finding.verdicts) and finding.verdict != "measured"
@@ -353,6 +362,14 @@ def _fields(finding: Finding, source_kind: SourceKind) -> dict[str, Sequence[Wor
     return fields
 
 
+def _size(difference: Estimate) -> Estimate:
+    """Return a difference without its sign."""
+    if difference.value is None or difference.value >= 0:
+        return difference
+    low, high = (None if end is None else -end for end in (difference.high, difference.low))
+    return Estimate(-difference.value, low, high)
+
+
 def _extent(sides: tuple[Estimate, Estimate], unit: str, joint: str) -> list[Words]:
     """Return by how much all sources rose or fell, without signs: the verb tells the direction."""
     sizes = sorted(abs(side.value) for side in sides if side.value is not None)
@@ -370,8 +387,8 @@ def _ends_with_undecided(
     """Return what a kind of error rises or falls from and to, if undecided traces may add to it."""
     lows = [estimate_words(side, finding.question.unit) for side in sides]
     highs = [estimate_words(side, finding.question.unit) for side in at_most]
-    if finding.verdict == "cannot say":
-        first, last = ([*low, Words(" and "), *high] for low, high in zip(lows, highs, strict=True))
+    if finding.verdict in ("cannot say", "no change"):
+        first, last = ([Words("between "), *low, Words(" and "), *high] for low, high in zip(lows, highs, strict=True))
         return {"first": first, "last": last}
     at_least, at_most_words = Words("at least "), Words("at most ")
     if finding.verdict == "up":

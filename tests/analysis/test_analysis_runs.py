@@ -161,8 +161,54 @@ def test_errors_are_counted_at_every_step(analysis):
 def test_growth_is_that_of_reflection_only(analysis):
     # "wait" is backtracking: once a step among 5 words; "so" is deduction and has no row
     record = record_of(analysis, "aha")
-    assert (record["medoid"], record["first_step"], record["ratio"]) == ("wait", 0, 1)
+    assert (record["gram"], record["medoid"], record["first_step"], record["ratio"]) == ("wait", "wait", 0, 1)
     assert record["start_rate"] == pytest.approx(1000 / 5)
+
+
+@pytest.mark.parametrize(
+    ("text", "gram"),
+    # the medoid is "wait": it does not occur, occurs as often, or less often
+    [("wait no it is", "wait no"), ("wait no wait it is", "wait"), ("wait no wait no wait", "wait no")],
+)
+def test_a_cluster_is_named_by_the_gram_that_the_traces_hold_most_often(tmp_path, text, gram):
+    traces = [
+        build_trace(f"{step}-{problem}", text, step=step, prompt=problem, model=None)
+        for step in range(4)
+        for problem in "pq"
+    ]
+    record = record_of(analyze([write_run(tmp_path, "a", traces)], CONFIG), "aha")
+    assert (record["gram"], record["medoid"]) == (gram, "wait")
+
+
+def test_a_share_of_0_or_1_over_steps_is_known_as_well_as_its_traces_allow(tmp_path):
+    # 2 problems of 4 traces a step: all wrong at step 0, all right at step 1. Wilson's interval of 0 of 8 ends at
+    # z^2 / (8 + z^2) = 3.8415 / 11.8415, that of 8 of 8 begins at 1 less that
+    traces = [
+        build_trace(f"{step}-{n}", "we go", step=step, prompt="pq"[n % 2], model=None, correct=step == 1)
+        for step in (0, 1)
+        for n in range(8)
+    ]
+    curves = analyze([write_run(tmp_path, "a", traces)], CONFIG).tables["curves"]
+    end = pytest.approx(1.959964**2 / (8 + 1.959964**2))
+    for series in ("pass@1", "planning share"):
+        record = curves.records(series=series, step=0)[0]
+        assert (record["value"], record["low"], record["high"]) == (0, 0, end), series
+    record = curves.records(series="pass@1", step=1)[0]
+    assert (record["value"], 1 - record["low"], record["high"]) == (1, end, 1)
+    assert [record["low"] for record in curves.records(series="length")] == [2, 2], "no share: no doubt is left"
+
+
+def test_a_share_of_sampled_errors_is_known_as_well_as_the_sample_allows(tmp_path):
+    # of 8 judged traces a step all are wrong, and 4 of these are diagnosed: a kind that none has is 0 of 4
+    traces = [
+        build_trace(f"{step}-{n}", "", step=step, prompt=f"p{n % 4}", model=None, correct=False)
+        for step in (0, 1)
+        for n in range(8)
+    ]
+    run, config = write_run(tmp_path, "a", traces), AnalysisConfig(n_placebos=0, n_draws=100, max_diagnosed=8)
+    record = analyze([run], config).tables["curves"].records(series="strategic errors", step=0)[0]
+    assert (record["value"], record["n"]) == (0, 8)
+    assert record["high"] == pytest.approx(1.959964**2 / (4 + 1.959964**2))
 
 
 def test_traces_with_steps_have_curves_without_a_run(tmp_path):

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from sgram.analysis import AnalysisConfig, analyze
+from sgram.analysis.count_pass import answer_key
 from sgram.diagnosis.kinds import KINDS
 from sgram.errors import InputError, UsageError
 from sgram.traces import ReadOptions
@@ -61,6 +62,74 @@ def test_a_sample_without_an_answer_casts_no_vote(tmp_path):
     analysis = analyze([write_rollouts(tmp_path, traces)], AnalysisConfig(n_placebos=0, n_draws=20))
     assert record_of(analysis, "success", measure="maj@3")["value"] == 1
     assert record_of(analysis, "success", measure="pass@1")["value"] == pytest.approx(1 / 3)
+
+
+def success_of(tmp_path, *problems):
+    """Success of problems, each of (correct, answer) of its samples, by measure."""
+    traces = [
+        build_trace(f"{problem}-{number}", "so", group=f"g{problem}", correct=correct, answer=answer)
+        for problem, samples in enumerate(problems)
+        for number, (correct, answer) in enumerate(samples)
+    ]
+    analysis = analyze([write_rollouts(tmp_path, traces)], AnalysisConfig(n_placebos=0, n_draws=20))
+    return {row["measure"]: row for row in analysis.tables["success"].records()}
+
+
+def test_a_problem_whose_answers_are_not_recorded_has_no_majority(tmp_path):
+    # all are right; of one problem no answer is known, of the other every vote is 7
+    success = success_of(tmp_path, [(True, None)] * 4, [(True, "7")] * 4, [(False, None)] * 4)
+    assert (success["maj@4"]["value"], success["maj@4"]["problems"], success["maj@4"]["samples"]) == (1, 1, 4)
+    assert (success["avg@4"]["value"], success["avg@4"]["problems"]) == (pytest.approx(2 / 3), 3)
+
+
+def test_a_problem_that_no_sample_answers_is_a_lost_vote(tmp_path):
+    # right traces have their answers, so a wrong one without any states none: one of two problems is won
+    success = success_of(tmp_path, [(True, "7")] * 4, [(False, None)] * 4)
+    assert (success["maj@4"]["value"], success["maj@4"]["problems"]) == (0.5, 2)
+
+
+def test_no_recorded_answer_at_all_is_no_majority_vote(tmp_path):
+    assert set(success_of(tmp_path, [(True, None), (False, " ")])) == {"pass@1", "pass@2", "avg@2"}
+
+
+def test_spellings_of_an_answer_vote_together(tmp_path):
+    # 4 votes for 5 in two spellings against 3 for 6: of all 7 samples the most frequent answer is right
+    samples = [(True, "5"), (True, "$5"), (True, "5.0"), (True, "5.00"), *[(False, "6")] * 3]
+    assert success_of(tmp_path, samples)["maj@7"]["value"] == 1
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ("1000", "1,000", "1{,}000", "1000 apples"),
+        ("1/2", "\\frac{1}{2}", "0.5", "50%"),
+        ("Paris", "paris.", "\\text{Paris}"),
+        ("B", "(B)", "b"),
+        ("(1, 2)", "(1,2)"),
+        ("{1, 2}", "2, 1", "\\{1,2\\}"),
+        ("x^2 + 1", "x^2+1"),
+        ("1e5000", "10^{5000}"),
+        ("a " * 300, "a  " * 300),
+    ],
+)
+def test_an_answer_is_one_in_every_spelling(spellings):
+    assert len({answer_key(spelling) for spelling in spellings}) == 1
+
+
+def test_different_answers_are_not_one():
+    # (1, 2) is no set, 10 is written "a" in base 16, "not 5" is what the grader writes for an answer that looks like 5
+    answers = ("5", "-5", "5.01", "a", "10", "(1, 2)", "(2, 1)", "1, 2", "x+1", "x-1", "not 5", "yes", "no", "x < 2")
+    assert len({answer_key(answer) for answer in answers}) == len(answers)
+    assert answer_key(None) == answer_key("") == answer_key(" \n") == 0
+
+
+def test_traces_of_one_length_are_in_one_bin(tmp_path):
+    # 40 traces are at most 4 bins; their quartiles are all 3 words, so that there are two: 30 traces and 10
+    traces = [build_trace(f"{n}", "so we add" + " and add" * (n < 10)) for n in range(40)]
+    table = analyze([write_rollouts(tmp_path, traces)], AnalysisConfig(n_placebos=0, n_draws=20)).tables["scaling"]
+    assert [(row["bin_low"], row["bin_high"], row["traces"]) for row in table.records()] == [(3, 3, 30), (5, 5, 10)]
+    assert "about equal numbers" in table.note
+    assert "traces of one length stay together" in table.note
 
 
 def test_shares_are_pooled_over_words(analysis):
@@ -237,11 +306,46 @@ def test_accuracy_by_the_grader_stands_beside_that_of_the_file(tmp_path):
     # 3 of 5 by the file; 1, 3 and 5 by the grader
     assert (row["accuracy"], row["regraded"]) == (0.6, pytest.approx(0.6))
     assert (row["not_wrong"], row["not_right"], row["graded_again"], row["diagnosed"]) == (1, 1, 3, 2)
+    assert regrading_notes(analysis) == (
+        "3 of 3 correct and 2 of 2 wrong traces were graded again; right by the file and wrong by the grader: 1; "
+        "wrong by the file and right by the grader: 1",
+    )
     assert record_of(analysis, "corpus")["correct"] == 3, "the verdicts of the file stay"
     assert record_of(analysis, "errors", kind="not-wrong")["count"] == 1
     without = [replace(trace, reference=None) for trace in traces]
     analysis = analyze([write_rollouts(tmp_path, without, "w.jsonl")], AnalysisConfig(n_placebos=0, n_draws=50))
     assert "regrading" not in analysis.tables
+
+
+def regrading_notes(analysis):
+    return next(finding.notes for finding in analysis.findings if finding.measure == "regrading")
+
+
+def test_accuracy_by_the_grader_is_called_an_estimate_if_only_some_traces_are_graded_again(tmp_path):
+    traces = [
+        build_trace(f"{n}", "It is 4. The answer is 4.", group=f"g{n}", reference="4", correct=True) for n in range(20)
+    ] + [
+        build_trace(f"w{n}", "It is 6. The answer is 6.", group=f"g{n}", reference="4", correct=False)
+        for n in range(10)
+    ]
+    path = write_rollouts(tmp_path, traces)
+    few, all_of_them = (
+        analyze([path], AnalysisConfig(n_placebos=0, n_draws=50, max_diagnosed=limit)) for limit in (5, 50)
+    )
+    few_row, row = record_of(few, "regrading"), record_of(all_of_them, "regrading")
+    assert regrading_notes(few) == (
+        "5 of 20 correct and 5 of 10 wrong traces were graded again; right by the file and wrong by the grader: 0; "
+        "wrong by the file and right by the grader: 0",
+        "accuracy by the grader is an estimate from these",
+    )
+    assert len(regrading_notes(all_of_them)) == 1
+    # 20 of 30 by either, as nothing that was graded differs
+    assert few_row["regraded"] == row["regraded"] == pytest.approx(2 / 3)
+    # Wilson's interval of 5 of 5 begins at 0.566: 0.434 * 20/30 * sqrt(15/20) = 0.251 lower by itself;
+    # that of 0 of 5 ends at 0.434: 0.434 * 10/30 * sqrt(5/10) = 0.102 higher
+    below, above = row["regraded"] - row["regraded_low"], row["regraded_high"] - row["regraded"]
+    assert few_row["regraded_low"] == pytest.approx(2 / 3 - math.hypot(below, 0.2509), abs=1e-3)
+    assert few_row["regraded_high"] == pytest.approx(2 / 3 + math.hypot(above, 0.1024), abs=1e-3)
 
 
 def test_recorded_error_kinds_can_be_ignored(tmp_path):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from sgram.analysis.config import AnalysisConfig
 from sgram.analysis.sample_plan import TextSample, TraceSurvey
+from sgram.diagnosis.kinds import select_siblings
 from sgram.traces.trace_keys import group_name, problem_name, stable_key
 from tests.builders.analysis_examples import build_trace
 
@@ -119,15 +120,22 @@ def test_sampled_texts_have_a_budget_of_characters():
     assert len(plan.diagnosed) > 2
 
 
-def test_siblings_are_correct_ones_of_the_group_its_own_source_first():
-    by_key = {stable_key(trace.model, trace.id, trace.text): trace for trace in ninety_traces()}
-    plan = plan_sample(ninety_traces())
-    for wrong, sibling_keys in plan.siblings.items():
-        siblings = [by_key[key] for key in sibling_keys]
-        assert all(sibling.group == by_key[wrong].group and sibling.correct for sibling in siblings)
-        same_source = [sibling.model == by_key[wrong].model for sibling in siblings]
-        assert same_source == sorted(same_source, reverse=True)
-        assert len(siblings) == 4
+def test_siblings_are_those_that_a_diagnosis_compares_with():
+    # of 20 correct traces of either model, the 8 that `sgram diagnose` takes, in the same order
+    correct = [build_trace(f"r{n}", "x" * (n + 1), group="g", correct=True, model="ab"[n % 2]) for n in range(20)]
+    wrong = build_trace("w", "xxx", group="g", correct=False, model="a")
+    other = build_trace("o", "x", group="h", correct=True, model="a")
+    plan = plan_sample([wrong, other, *correct])
+    expected = [stable_key(trace.model, trace.id, trace.text) for trace in select_siblings([wrong, *correct])]
+    assert list(plan.siblings[stable_key("a", "w", "xxx")]) == expected
+    assert len(expected) == 8
+
+
+def test_a_sibling_of_several_wrong_traces_counts_once_against_the_budget():
+    # 4 wrong traces of 100 characters and one sibling of 500: 900, two thirds of 1,350
+    traces = [build_trace(f"w{n}", f"{n:02}" * 50, group="g", correct=False) for n in range(4)]
+    plan = plan_sample([*traces, build_trace("r", "x" * 500, group="g", correct=True)], max_kept_chars=1350)
+    assert len(plan.diagnosed) == 4
 
 
 def test_a_pair_is_of_one_group_and_source_and_no_group_has_two():

@@ -81,6 +81,13 @@ def test_other_operations_have_other_keys():
     assert len(set(keys)) == len(keys)
 
 
+@pytest.mark.parametrize("text", ["$5,000 * 2.5%", "2.5\\% \\cdot 5000", "2.5 percent * 5000", "5000 × (2.5 per cent)"])
+def test_an_operation_with_a_percentage_has_a_key_of_its_own(text):
+    assert operations(f"So {text} = 125.")[0][0] == "2.5%*5000 = 125"
+    assert operation_key(text, with_percent=True) != operation_key("2.5 * 5000", with_percent=True)
+    assert operation_key("5000 * 2.5 * .01", with_percent=True) == "5000*2.5*.01", "a factor of .01 is kept"
+
+
 def test_words_for_signs_keep_every_character_in_its_place():
     text = "That gives 6 times 6 is 36, so 36 plus 9 is 45; he is 7."
     with_signs = replace_operator_words(text)

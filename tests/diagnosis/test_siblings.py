@@ -38,7 +38,8 @@ def test_another_operation_with_the_same_operator_is_compared_with_the_nearest_s
     wrong = work("We get 6 + 19 = 25, so 25 * 2 = 50. The answer is 50.")
     divergence = find_divergence(wrong, [work("Take 40 - 10 = 30. The answer is 30."), work(RIGHT)])
     assert divergence.kind == "number"  # 25 * 2 here, 15 * 2 there
-    assert divergence.evidence == "the answer is 2*25 = 50 here and 2*15 = 30 in 2 correct siblings"
+    # only the second sibling computes 15 * 2
+    assert divergence.evidence == "the answer is 2*25 = 50 here and 2*15 = 30 in 1 of 2 correct siblings"
     other_operation = work("We get 7 + 19 = 26, and 26 - 20 = 6. The answer is 6.")
     assert find_divergence(other_operation, [work(RIGHT)]).evidence == (
         "7+19 = 26 is computed in none of the correct sibling; the nearest has 6+9 = 15"
@@ -70,6 +71,45 @@ def test_a_wrong_equation_of_a_sibling_makes_no_result_right():
     sibling = work("First 6 + 9 = 14. Wait, 6 + 9 = 15, and 15 * 2 = 30. The answer is 30.")
     divergence = find_divergence(work("So 6 + 9 = 14 and 14 * 2 = 28. The answer is 28."), [sibling])
     assert divergence.evidence == "6+9 is 14 here and 15 in the correct sibling"
+
+
+def test_a_percentage_of_a_number_is_not_compared_with_its_multiple():
+    # 2.5% of 5000 is 125; the sibling multiplies by 2.5 and divides by 100 later
+    wrong = "It rises by $5,000 * 2.5% = $125. So 125 + 96 = 221. The answer is 221."
+    sibling = "We get 5000 * 2.5 = 12500, so 12500 / 100 = 125. The answer is 125."
+    divergence = text_divergence(wrong, sibling)
+    assert (divergence.kind, divergence.start_wrong) == ("operation", wrong.index("125 + 96"))
+
+
+def test_only_the_siblings_that_do_the_operation_are_counted():
+    wrong = work("We get 6 + 9 = 14, so 14 * 2 = 28. The answer is 28.")
+    others = [work("Take 40 - 10 = 30. The answer is 30."), work(RIGHT), work(AGAIN)]
+    # 6+9 is in the second and the third
+    assert find_divergence(wrong, others).evidence == "6+9 is 14 here and 15 in 2 of 3 correct siblings"
+
+
+def test_siblings_that_disagree_on_a_result_give_no_other_result():
+    wrong = work("We get 10 / 4 = 3, so 3 * 7 = 21. The answer is 21.")
+    exact, cut = work("So 10 / 4 = 2.5. The answer is 2.5."), work("So 10 / 4 = 2. The answer is 2.")
+    assert find_divergence(wrong, [exact]).kind == "result"
+    assert [operation.verdict for operation in cut.operations] != ["wrong"]
+    # 2.5 and 2: what a sibling would have said here is not known, so the next operation counts
+    assert find_divergence(wrong, [exact, cut]).evidence.startswith("all 2 correct siblings divide first; ")
+
+
+def test_a_right_equation_is_no_other_result_than_that_of_a_sibling():
+    # 2 / 8 is 25 % as well as 0.25
+    wrong = "He has 2 / 8 = 25%. And 25 + 1 = 26. The answer is 26."
+    assert text_divergence(wrong, "So 2 / 8 = 0.25, and 0.25 * 4 = 1. The answer is 1.").kind == "operation"
+
+
+def test_only_the_siblings_whose_work_was_done_are_counted_behind_another_answer():
+    wrong = work("We get 6 + 9 = 15, so 15 * 2 = 30. The answer is 13.")
+    others = [work(RIGHT), work("Take 40 - 12 = 28, and 28 + 2 = 30. The answer is 30.")]
+    # 15 and 30 are computed as in the first; 28 is not
+    assert find_divergence(wrong, others).evidence == (
+        "it does all that 1 of 2 correct siblings did, who answer 30; this response answers 13"
+    )
 
 
 def test_nothing_to_compare_gives_nothing():

@@ -455,3 +455,9 @@ def test_any_pair_of_texts_gets_a_verdict_with_a_reason(reference, response):
         return
     assert grade["correct"] in (True, False, None)
     assert grade["why"]
+
+
+def test_a_number_of_thousands_of_digits_is_judged():
+    assert sgram.grading.grade("So it is \\boxed{1e5000}.", "7").correct is False
+    assert sgram.grading.grade("So it is \\boxed{1e5000}.", "1e5000").correct is True
+    assert sgram.grading.grade("So it is \\boxed{1e5000}.", "7").answer == "1e5000"

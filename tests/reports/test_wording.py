@@ -7,6 +7,7 @@ import pytest
 
 from sgram.analysis.findings import Change, Contrast, Discoveries, Finding, Level, Question, Verdict
 from sgram.analysis.kind_change import KindChange
+from sgram.analysis.measures.dynamics import ClusterGrowth
 from sgram.analysis.measures.errors import KindBounds, KindLead
 from sgram.diagnosis.kind_shares import KindShare, KindsOfErrors
 from sgram.diagnosis.kinds import KINDS
@@ -124,15 +125,23 @@ def test_discoveries_are_counted_and_named():
     nothing = finding(GRAMS, "no change", None, estimate=None, sides=None, n=9)
     assert word(nothing).text == ("Of 9 grams, judged together, none differs between correct and wrong traces.")
     named = finding(GRAMS, "down", None, subject="so", estimate=estimate(-0.25))
-    assert word(named).text == "“so”: rarer, −25.0 points [−31.2, −18.8]."
+    assert word(named).text == "“so”: rarer, by 25.0 points [18.8, 31.2].", "the words tell the direction"
     in_source = replace(named, source="grpo, seed 0")
-    assert word(in_source).text == "“so” in grpo, seed 0: rarer, −25.0 points [−31.2, −18.8]."
+    assert word(in_source).text == "“so” in grpo, seed 0: rarer, by 25.0 points [18.8, 31.2]."
     ratio = Discoveries(
         name="r", subject="r", unit="ratio", things="clusters", named_by="medoid", words=("rarer", "more frequent")
     )
     assert word(finding(ratio, "up", None, subject="so", estimate=estimate(2.5, 0.5))).text == (
         "“so”: more frequent, × 2.50 [2.00, 3.00]."
     )
+
+
+def test_growth_is_said_of_a_cluster_not_of_the_gram_that_names_it():
+    growth = ClusterGrowth(
+        name="r", subject="r", unit="ratio", things="clusters", named_by="gram", words=("rarer", "more frequent")
+    )
+    grown = finding(growth, "up", "grpo, seed 0", subject="so", estimate=estimate(2.5, 0.5))
+    assert word(grown).text == "The cluster of “so” in grpo, seed 0: more frequent, × 2.50 [2.00, 3.00]."
 
 
 def kinds(source="m", n_diagnosed=40, **counts):
@@ -227,6 +236,11 @@ def test_which_kind_is_more_frequent_is_said_only_if_the_undecided_cannot_turn_i
             "Slips: cannot say if there was a rise or a fall, between 50.0 % [43.8, 56.2] and 60.0 % [53.8, 66.2] at "
             "first and between 12.5 % [6.2, 18.8] and 25.0 % [18.8, 31.2] at the end, as some kinds are undecided.",
         ),
+        (
+            "no change",
+            "Slips: no change shown (between 50.0 % [43.8, 56.2] and 60.0 % [53.8, 66.2] at first, between 12.5 % "
+            "[6.2, 18.8] and 25.0 % [18.8, 31.2] at the end, −25.0 points [−31.2, −18.8]).",
+        ),
     ],
 )
 def test_a_change_with_undecided_traces_names_the_ends_that_hold_whatever_they_are(verdict, text):
@@ -234,6 +248,13 @@ def test_a_change_with_undecided_traces_names_the_ends_that_hold_whatever_they_a
     sides, at_most = (estimate(0.5), estimate(0.125)), (estimate(0.6), estimate(0.25))
     one = finding(question, verdict, estimate=estimate(-0.25), sides=sides, at_most=at_most)
     assert word(one, with_source=False).text == text
+
+
+def test_a_kind_without_undecided_traces_has_one_share_at_each_end():
+    one = finding(KindChange(name="slips", subject="slips", series="slips"), "no change", estimate=estimate(0.25))
+    assert word(one, with_source=False).text == (
+        "Slips: no change shown (25.0 % at first, 50.0 % at the end, +25.0 points [18.8, 31.2])."
+    )
 
 
 def test_notes_follow_as_sentences():

@@ -11,7 +11,7 @@ from sgram.analysis.findings import Finding, FindingContext, Level, Question
 from sgram.analysis.measure import AnalysisData, Measure, Quantity
 from sgram.analysis.table import Table
 from sgram.analysis.table_columns import SHARE_INTERVAL, SOURCE, count, interval, number, share, text
-from sgram.analysis.trace_counts import ProblemResamples, TraceCounts
+from sgram.analysis.trace_counts import TraceCounts
 from sgram.metrics import maj_at_k, pass_at_k
 from sgram.statistics import Estimate
 
@@ -98,38 +98,46 @@ def _source_success(counts: TraceCounts, source: int) -> Iterator[dict[str, Any]
     sample_sizes = [1, *(size for size in _SAMPLE_SIZES if size <= median_size)]
     if median_size > 1 and median_size not in sample_sizes:
         sample_sizes.append(median_size)
+    groups = [samples for _, samples in sorted(group_rows.items())]
+    voting_groups = _voting_groups(counts, groups)
     for k in sample_sizes:
-        groups = [samples for _, samples in sorted(group_rows.items()) if len(samples) >= k]
-        first_rows = np.array([samples[0] for samples in groups])
-        resamples = counts.row_resamples(first_rows)
-        sizes = {
-            "source": counts.source_names[source],
-            "problems": len(np.unique(counts.columns.problem[first_rows])),
-            "samples": sum(map(len, groups)),
-        }
-        for measure, estimate in _success_at_k(counts, groups, k, resamples):
-            yield {**sizes, "measure": f"{measure}@{k}", **interval(estimate)}
+        for name, measured_groups in (("pass", groups), ("maj", voting_groups), ("avg", groups)):
+            large_groups = [samples for samples in measured_groups if len(samples) >= k]
+            if not large_groups or (k == 1 and name != "pass"):
+                continue
+            first_rows = np.array([samples[0] for samples in large_groups])
+            success = np.array([_success_at_k(counts, name, samples, k) for samples in large_groups])
+            yield {
+                "source": counts.source_names[source],
+                "measure": f"{name}@{k}",
+                "problems": len(np.unique(counts.columns.problem[first_rows])),
+                "samples": sum(map(len, large_groups)),
+                **interval(counts.row_resamples(first_rows).ratio(success, np.ones(len(success)))),
+            }
 
 
-def _success_at_k(
-    counts: TraceCounts, groups: Sequence[list[int]], k: int, resamples: ProblemResamples
-) -> Iterator[tuple[str, Estimate]]:
-    """Yield "pass", "maj" and "avg" with their estimates; `groups` are the rows of the samples of each problem."""
-    ones = np.ones(len(groups))
-    is_correct = [counts.columns.outcome[samples] == 0 for samples in groups]
-    n_samples = np.array([len(samples) for samples in groups])
-    n_correct = np.array([int(correct.sum()) for correct in is_correct])
-    yield "pass", resamples.ratio(pass_at_k(n_samples, n_correct, k), ones)
-    if k == 1:
-        return
-    answers = [[answer or None for answer in counts.columns.answer[samples].tolist()] for samples in groups]
-    if any(answer is not None for group_answers in answers for answer in group_answers):
-        votes = [
-            maj_at_k(group_answers, list(correct), k)
-            for group_answers, correct in zip(answers, is_correct, strict=True)
-        ]
-        yield "maj", resamples.ratio(np.array(votes), ones)
-    yield "avg", resamples.ratio(n_correct / n_samples, ones)
+def _voting_groups(counts: TraceCounts, groups: Sequence[list[int]]) -> Sequence[list[int]]:
+    """Return the groups whose majority is known; `groups` are the rows of the samples of each problem.
+
+    A group without any answer is left out, because its answers are not recorded. If every trace of every such group
+    is wrong, these traces state no answer: the groups stay, as no vote of theirs is right.
+    """
+    silent_groups = [samples for samples in groups if not counts.columns.answer[samples].any()]
+    if len(silent_groups) == len(groups):
+        return []
+    if all((counts.columns.outcome[samples] == 1).all() for samples in silent_groups):
+        return groups
+    return [samples for samples in groups if counts.columns.answer[samples].any()]
+
+
+def _success_at_k(counts: TraceCounts, name: str, samples: list[int], k: int) -> float:
+    """Return "pass", "maj" or "avg" at k of one problem; `samples` are the rows of its samples."""
+    is_correct = counts.columns.outcome[samples] == 0
+    n_samples, n_correct = len(samples), int(is_correct.sum())
+    if name == "maj":
+        answers = [answer or None for answer in counts.columns.answer[samples].tolist()]
+        return maj_at_k(answers, is_correct.tolist(), k)
+    return float(pass_at_k(n_samples, n_correct, k) if name == "pass" else n_correct / n_samples)
 
 
 SUCCESS = Measure(
@@ -144,12 +152,13 @@ SUCCESS = Measure(
         ),
         share("value", "mean over problems"),
         *SHARE_INTERVAL,
-        count("problems", "problems with at least k samples"),
+        count("problems", "problems with at least k samples; of maj@k those whose answers are recorded"),
         count("samples", "judged traces of these"),
     ),
     _success_records,
     "Unbiased estimates, exact over all ways to draw k of a problem's samples. Of a training run, samples are those of "
-    "one problem at one step, over all steps.",
+    "one problem at one step, over all steps. Of maj@k: 5, 5.0 and $5 are one answer; a sample without an answer casts "
+    "no vote; problems of which no answer is recorded are left out.",
     needs="Success needs traces that are marked correct or wrong, or that bring reference answers",
     section="summary",
     quantities=(Quantity("how often they are correct", keys=("source", "measure"), extra=("problems", "samples")),),

@@ -10,7 +10,7 @@ from sgram.analysis.figure_specs import CurveLine, CurvePanel, CurvePlot, DotMar
 from sgram.analysis.findings import Change, Discoveries, Finding, FindingContext, Question, Verdict
 from sgram.analysis.kind_change import KindChange
 from sgram.analysis.measure import AnalysisData, Measure, Quantity
-from sgram.analysis.measures.entropies import binned_spans
+from sgram.analysis.measures.entropies import gram_spans
 from sgram.analysis.step_series import AT_MOST, MIN_STEPS, StepSeries, placebo_curve
 from sgram.analysis.table import Table
 from sgram.analysis.table_columns import INTERVAL, LIST, SOURCE, STEP, count, number, text
@@ -240,14 +240,14 @@ def _cluster_records(counts: TraceCounts, source: int) -> Iterator[dict[str, Any
     if len(steps) < MIN_STEPS:
         return
     rows = counts.rows_with_step(source)
-    spans = binned_spans(counts, source, 0, "clusters", rows)
-    if spans is None:  # only grams of a placebo have no clusters
-        return
+    spans = gram_spans(counts, source, 0, rows)
     step_of_trace = np.searchsorted(steps, counts.columns.step[rows])
     kilowords = np.bincount(step_of_trace, counts.columns.words[rows], len(steps)) / 1000
     clusters = counts.lexicon(source).clusters
+    cluster_of_gram = np.array([cluster.id for cluster in clusters for _ in cluster.grams], np.int64)
     span_counts = np.zeros((len(clusters), len(steps)))
-    np.add.at(span_counts, (spans.labels, step_of_trace[spans.traces]), 1)
+    np.add.at(span_counts, (cluster_of_gram[spans.labels], step_of_trace[spans.traces]), 1)
+    gram_counts = np.bincount(spans.labels, minlength=len(cluster_of_gram))
     reflection = [cluster for cluster in clusters if cluster.move in REFLECTION and span_counts[cluster.id].any()]
     reflection.sort(key=lambda cluster: (-span_counts[cluster.id].sum(), cluster.id))
     for cluster in reflection[:_MAX_CLUSTERS]:
@@ -256,6 +256,7 @@ def _cluster_records(counts: TraceCounts, source: int) -> Iterator[dict[str, Any
             "source": counts.source_names[source],
             "cluster": cluster.id,
             "move": cluster.move,
+            "gram": cluster.grams[int(gram_counts[cluster_of_gram == cluster.id].argmax())].text,
             "medoid": cluster.medoid,
             "first_step": cluster_growth.first_step,
             "start_rate": cluster_growth.start_rate,
@@ -266,6 +267,10 @@ def _cluster_records(counts: TraceCounts, source: int) -> Iterator[dict[str, Any
         }
 
 
+class ClusterGrowth(Discoveries):
+    """Which clusters have become rarer or more frequent; a finding's subject is the most frequent gram of a cluster."""
+
+
 AHA = Measure(
     "aha",
     "Growth of reflection",
@@ -273,7 +278,8 @@ AHA = Measure(
         SOURCE,
         count("cluster", "number of the cluster in the lexicon"),
         text("move", "what it does"),
-        text("medoid", "the gram that names it"),
+        text("gram", "its gram that these traces hold most often, which names it here"),
+        text("medoid", "its gram nearest to all others, which names it in the lexicon"),
         count("first_step", "step at which it first occurs"),
         number("start_rate", "spans per 1,000 words over the first fifth of the steps"),
         number("end_rate", "the same over the last fifth"),
@@ -291,7 +297,8 @@ AHA = Measure(
             "reflection",
             "Reflection that grows",
             "Rates of the clusters of backtracking, verification and branching per 1,000 words, at the first steps "
-            "(gray) and at the last (blue), and their ratio: the clusters with the largest growth or decline.",
+            "(gray) and at the last (blue), and their ratio: the clusters with the largest growth or decline, each "
+            "named by its gram that these traces hold most often.",
             (
                 Panel(
                     "",
@@ -299,7 +306,7 @@ AHA = Measure(
                     (DotMark("start", "start_rate", "", ""), DotMark("SGs", "end_rate", "", "")),
                 ),
             ),
-            row_by="medoid",
+            row_by="gram",
             remark="× {ratio} [{low} to {high}], from step {first_step}",
             largest=("end_rate", "start_rate"),
             max_rows=12,
@@ -308,13 +315,13 @@ AHA = Measure(
         ),
     ),
     questions=(
-        Discoveries(
+        ClusterGrowth(
             name="reflection over training",
             subject="reflection",
             unit="ratio",
             value="ratio",
             things="clusters of reflection phrases",
-            named_by="medoid",
+            named_by="gram",
             words=("rarer at the end", "more frequent at the end"),
             none="has become rarer or more frequent",
         ),

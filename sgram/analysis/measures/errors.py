@@ -1,16 +1,19 @@
 """Measures `errors`, `rivals`, `diagnoses`, `equations`: which errors wrong traces make, and whether equations hold."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from sgram.analysis.diagnoses import regraded_shares
+from sgram.analysis.diagnoses import regraded_shares, widen_by_extrapolation
 from sgram.analysis.figure_specs import DotMark, DotPlot, Panel, SharePlot
 from sgram.analysis.findings import Contrast, Finding, FindingContext, Question, Verdict
 from sgram.analysis.measure import AnalysisData, Measure, Quantity
+from sgram.analysis.sample_plan import recorded_error_kind
 from sgram.analysis.table import Column, Record, Table
 from sgram.analysis.table_columns import OUTCOME, SHARE_INTERVAL, SOURCE, STEP, count, interval, number, share, text
+from sgram.array_types import IntArray
 from sgram.diagnosis.kind_shares import RIVALS, KindShare, KindsOfErrors, bound_shares
 from sgram.diagnosis.kinds import KINDS
 from sgram.statistics import Estimate
@@ -205,7 +208,7 @@ ERRORS = Measure(
 
 
 class RegradedAccuracy(Question):
-    """Accuracy by the file beside accuracy by the grader."""
+    """Accuracy by the file beside accuracy by the grader, which is an estimate if not all traces were graded again."""
 
     def findings(self, measure: str, table: Table, context: FindingContext) -> Iterator[Finding]:
         """Yield both accuracies of each source as sides; the estimate is the regraded one."""
@@ -213,13 +216,25 @@ class RegradedAccuracy(Question):
             for row in table.records(source=source):
                 by_file = _read_estimate(row, "accuracy", "low", "high")
                 regraded = _read_estimate(row, "regraded", "regraded_low", "regraded_high")
-                not_wrong, not_right = (int(row.number(name) or 0) for name in ("not_wrong", "not_right"))
-                notes = (
-                    f"the grader calls {not_wrong:,} answers right that are wrong by the file, and {not_right:,} wrong "
-                    "that are right by the file",
-                )
+                notes = _regrading_notes(row)
                 sides = by_file, regraded
                 yield Finding(measure, self, source, regraded, n=_judged(row), notes=notes, sides=sides)
+
+
+def _regrading_notes(row: Record) -> tuple[str, ...]:
+    """Return how many traces were graded again, what the grader says of them, and whether others are estimated."""
+    names = ("not_right", "graded_again", "not_wrong", "diagnosed")
+    not_right, n_correct_graded, not_wrong, n_wrong_graded = (int(row.number(name) or 0) for name in names)
+    n_correct = round((row.number("accuracy") or 0.0) * _judged(row))
+    n_wrong = _judged(row) - n_correct
+    notes: tuple[str, ...] = (
+        f"{n_correct_graded:,} of {n_correct:,} correct and {n_wrong_graded:,} of {n_wrong:,} wrong traces were graded "
+        f"again; right by the file and wrong by the grader: {not_right:,}; wrong by the file and right by the grader: "
+        f"{not_wrong:,}",
+    )
+    if n_correct_graded < n_correct or n_wrong_graded < n_wrong:
+        notes += ("accuracy by the grader is an estimate from these",)
+    return notes
 
 
 def _judged(row: Record) -> int:
@@ -230,6 +245,11 @@ def _regrading_records(data: AnalysisData) -> Iterator[dict[str, Any]]:
     counts = data.counts
     columns = counts.columns
     added = regraded_shares(counts, data.error_kinds, data.error_weights, data.regraded)
+    n_wrong_graded = Counter(
+        source
+        for source, trace, _ in data.diagnoses
+        if trace.reference and not (counts.config.recorded_errors and recorded_error_kind(trace) >= 0)
+    )
     for source, source_name in enumerate(counts.source_names):
         rows = counts.rows(source)
         rows = rows[columns.outcome[rows] < 2]
@@ -239,16 +259,34 @@ def _regrading_records(data: AnalysisData) -> Iterator[dict[str, Any]]:
         is_correct = columns.outcome[rows] == 0
         is_not_wrong = ~is_correct & (data.error_kinds[rows] == KINDS.index("not-wrong"))
         verdicts = [data.regraded[key] for key in columns.key[rows[is_correct]].tolist() if key in data.regraded]
+        regraded = widen_by_extrapolation(resamples.ratio(added[rows], ones), len(rows), _graded_strata(data, rows))
         yield {
             "source": source_name,
             "judged": len(rows),
             **interval(resamples.ratio(is_correct.astype(float), ones), "accuracy"),
-            **_named_interval("regraded", resamples.ratio(added[rows], ones)),
+            **_named_interval("regraded", regraded),
             "not_wrong": int(is_not_wrong.sum()),
-            "diagnosed": int((data.error_weights[rows] > 0).sum()),
+            "diagnosed": n_wrong_graded[source_name],
             "not_right": verdicts.count(False),
             "graded_again": len(verdicts),
         }
+
+
+def _graded_strata(data: AnalysisData, rows: IntArray) -> list[tuple[float, int, int]]:
+    """Return (share that the grader calls correct, number graded again, number of traces) of correct and wrong traces.
+
+    `rows` are those of one source with a verdict. Wrong traces whose recorded kind counts are left out: nothing is
+    estimated for them. So are traces of which none was graded again, as they keep the verdict of the file.
+    """
+    columns = data.counts.columns
+    is_recorded = (columns.recorded_error[rows] >= 0) & data.counts.config.recorded_errors
+    correct, wrong = rows[columns.outcome[rows] == 0], rows[(columns.outcome[rows] == 1) & ~is_recorded]
+    verdicts = [data.regraded[key] for key in columns.key[correct].tolist() if key in data.regraded]
+    weights, is_not_wrong = data.error_weights[wrong], data.error_kinds[wrong] == KINDS.index("not-wrong")
+    strata = [(verdicts.count(True) / len(verdicts), len(verdicts), len(correct))] if verdicts else []
+    if weights.any():
+        strata.append((float(weights[is_not_wrong].sum() / weights.sum()), int((weights > 0).sum()), len(wrong)))
+    return strata
 
 
 REGRADING = Measure(
@@ -259,7 +297,7 @@ REGRADING = Measure(
         count("judged", "traces that are correct or wrong"),
         share("accuracy", "correct ones by the file"),
         *SHARE_INTERVAL,
-        share("regraded", "correct ones by the grader; by the file where it cannot compare"),
+        share("regraded", "correct ones by the grader; an estimate if not all traces were graded again"),
         *(share(f"regraded_{column.name}", column.meaning) for column in SHARE_INTERVAL),
         count("not_wrong", "wrong by the file, right by the grader"),
         count("diagnosed", "wrong traces whose answers were graded again"),
@@ -267,8 +305,10 @@ REGRADING = Measure(
         count("graded_again", "right traces whose answers were graded again"),
     ),
     _regrading_records,
-    "The verdicts of the file are never changed. Correct and wrong traces, up to --max-diagnosed of each, are graded "
-    "again by their references; the others are taken to be like them.",
+    "The verdicts of the file are never changed. Graded again by their references are the wrong traces that are "
+    "diagnosed, and the correct ones whose equations are checked: up to --max-diagnosed of each, fewer if their texts "
+    "are long. The other traces are taken to be like those of their source that were graded again; the interval "
+    "of accuracy by the grader covers that.",
     section="errors",
     is_open=True,
     quantities=(

@@ -12,7 +12,7 @@ from sgram.analysis.table import Column, Table
 from sgram.analysis.table_columns import SHARE_INTERVAL, count, interval, number, share, text
 from sgram.analysis.trace_counts import TraceCounts
 from sgram.array_types import IntArray
-from sgram.statistics import Estimate, share_difference, stratified_differences_by_problem
+from sgram.statistics import Estimate, Interval, share_difference, stratified_differences_by_problem
 
 _MAX_COMPARED = 400
 """Most frequent grams whose difference between outcomes has an interval."""
@@ -22,15 +22,18 @@ class GramDifferences(Discoveries):
     """Which grams correct and wrong traces differ in; intervals are widened by the numbers of traces."""
 
     def comparisons(self, table: Table, context: FindingContext) -> Iterator[Comparison]:
-        """Yield the share of correct traces that contain a gram less that of wrong traces, for each compared gram."""
+        """Yield the share of wrong traces that contain a gram less that of correct ones, for each compared gram.
+
+        All findings compare wrong traces with correct ones; the column `difference` has the opposite sign.
+        """
         judged = [context.n_judged(source) for source in context.sources]
         n_correct, n_wrong = (sum(pair[side] for pair in judged if pair is not None) for side in (0, 1))
         if any(judged) and min(n_correct, n_wrong) < MIN_OUTCOMES:
             return
         for row in table.records():
-            interval = share_difference(row, n_correct, n_wrong)
-            if interval is not None:
-                yield Comparison(None, row.text("gram"), interval)
+            gap = share_difference(row, n_correct, n_wrong)
+            if gap is not None:
+                yield Comparison(None, row.text("gram"), Interval(-gap.value, -gap.high, -gap.low))
 
 
 def _main_rows(counts: TraceCounts) -> IntArray:
@@ -178,7 +181,7 @@ GRAMS = Measure(
             value="difference",
             things="grams",
             named_by="gram",
-            words=("more frequent in wrong traces", "more frequent in correct traces"),
+            words=("more frequent in correct traces", "more frequent in wrong traces"),
         ),
     ),
 )

@@ -261,7 +261,8 @@ SCALING = Measure(
         LIST,
     ),
     _scaling_records,
-    "Traces of each source in bins of equal numbers by their length in words; no cause is shown.",
+    "Traces of each source in bins of about equal numbers by their length in words; traces of one length stay "
+    "together. No cause is shown.",
     needs="Length against planning needs traces of different lengths",
     section="dynamics",
     figures=(

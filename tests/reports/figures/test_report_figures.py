@@ -535,7 +535,7 @@ ODD = ("$\\frac{", "x" * 400, "<script>alert(1)</script>", "\x1b[31mred\x07", "a
 def test_odd_names_are_drawn_as_text():
     analysis = full_analysis(ODD, steps=(0, 40))
     tables = dict(analysis.tables)
-    for name, column in (("aha", "medoid"), ("grams", "gram"), ("errors", "kind"), ("shares", "unit")):
+    for name, column in (("aha", "gram"), ("grams", "gram"), ("errors", "kind"), ("shares", "unit")):
         rows = tables[name].records()
         tables[name] = table(name, [{**row, column: ODD[index % len(ODD)]} for index, row in enumerate(rows)])
     odd_figures = named(replace(analysis, tables=tables))
