@@ -1,6 +1,6 @@
 """How often do intervals over seeds and start models hold the true mean? Student's, and that over two factors.
 
-    python benchmarks/interval_coverage.py [--grids 4x3,12x3,3x2,2x2] [--n 20000]
+    python benchmarks/interval_coverage.py [--grids 4x3,12x3,3x2,2x2,4x5] [--n 20000]
 
 Simulates grids of normal numbers with a variance of 1, of which a share belongs to the start model, a share to the
 seed, and the rest to each run. Prints coverage and median half width of both intervals. Takes seconds.
@@ -69,7 +69,7 @@ def coverage_lines(grids: str, n: int) -> list[str]:
 def main() -> int:
     """Simulate and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--grids", default="4x3,12x3,3x2,2x2")
+    parser.add_argument("--grids", default="4x3,12x3,3x2,2x2,4x5")
     parser.add_argument("--n", type=int, default=20_000, help="grids for each row")
     options = parser.parse_args()
     print("\n".join(coverage_lines(options.grids, options.n)))

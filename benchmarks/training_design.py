@@ -20,7 +20,9 @@ EDGE_RATES: Mapping[float, float] = {3.5e-4: 2.5e-4, 7e-4: 1e-3}
 ALL_RATES = tuple(sorted((*RATES, *EDGE_RATES.values())))
 RATE_PAIRS = ((100, 0), (101, 1))
 """(seed, start model) of the runs by which a rate is chosen."""
-SEEDS, STARTS = (0, 1, 2, 3), (0, 1, 2)
+SEEDS, STARTS = (0, 1, 2, 3), (0, 1, 2, 3, 4)
+FIRST_STARTS = (0, 1, 2)
+"""Start models of the first look: the others were added when its result was known, which the page says."""
 REGULARIZER_PAIRS = ((0, 0), (1, 0))
 BASELINE, TREATMENT = "grpo", "hicra 1"
 ARMS: Mapping[str, str] = {
@@ -41,7 +43,16 @@ MORE_ARMS: Mapping[str, str] = {
     "ktae": "ktae",
 }
 """Arms that a run of the command with --arms may add."""
-CONTROLS = ("grpo", "scale 1", "push 1", "symmetric 1", "execution scale 1", "execution symmetric 1")
+CREDITS: Mapping[str, str] = {
+    "grpo": "A on all tokens",
+    "scale 1": "(1 + alpha (1 - 2p)) A on planning tokens",
+    "push 1": "A + 2 alpha p (1 - p) / sigma on planning tokens",
+    "symmetric 1": "(1 + alpha) A on planning tokens",
+    "execution scale 1": "(1 + alpha (1 - 2p)) A on as many execution tokens",
+    "execution symmetric 1": "(1 + alpha) A on as many execution tokens",
+}
+"""Control -> its credit: A is GRPO's advantage, p the share of right responses in a group, sigma their deviation."""
+CONTROLS = tuple(CREDITS)
 """What the primary family compares `TREATMENT` with."""
 REGULARIZERS: Mapping[str, str] = {
     **{f"entropy {coefficient:g}": f"entropy:entropy_coef={coefficient}" for coefficient in (0.003, 0.01, 0.03)},

@@ -11,6 +11,8 @@ from training_design import (
     ARMS,
     BASELINE,
     CONTROLS,
+    CREDITS,
+    FIRST_STARTS,
     RATE_PAIRS,
     REGULARIZER_PAIRS,
     REGULARIZERS,
@@ -33,7 +35,15 @@ Measure = Callable[[RunRecord], float | None]
 
 LEVELS = (0.2, 0.3, 0.6)
 SIGNIFICANCE, POWER = 0.05, 0.8
+
+
+def mean_of_run(record: RunRecord) -> float:
+    """Return the primary measure of a run."""
+    return record.mean_of_run
+
+
 MEASURES: Mapping[str, Measure] = {
+    "mean of run": mean_of_run,
     "held-out accuracy": lambda record: record.after.get("pass_at_1"),
     "right method": lambda record: record.after.get("right_method"),
     "right execution": lambda record: record.after.get("right_execution"),
@@ -42,7 +52,7 @@ MEASURES: Mapping[str, Measure] = {
     "planning entropy": lambda record: record.after.get("planning_entropy"),
     "execution entropy": lambda record: record.after.get("execution_entropy"),
 }
-"""Exploratory measures, of the end of a run; maj@16 is on the problems of the last 20 steps."""
+"""Exploratory measures, but the first of the end of a run; maj@16 is on the problems of the last 20 steps."""
 
 
 class PrimaryRow(NamedTuple):
@@ -119,7 +129,7 @@ def page(records: Records, cosines: Cosines, arms: Sequence[str], seeds: Sequenc
 
 def primary_family(design: Design) -> list[PrimaryRow]:
     """Return the comparisons of the primary family, with Holm's correction among them."""
-    differences = [design.differences(TREATMENT, control, lambda record: record.mean_of_run) for control in CONTROLS]
+    differences = [design.differences(TREATMENT, control, mean_of_run) for control in CONTROLS]
     intervals = [pair_interval(pairs) for pairs in differences]
     adjusted = holm([interval.p for interval in intervals])
     return [
@@ -185,7 +195,9 @@ def _say(row: PrimaryRow) -> str:
     figures = f"{_interval(row.interval)}, Holm's p among {len(CONTROLS)} comparisons {format_p_value(row.holm_p)}"
     if row.verdict == "cannot say":
         alone = row.interval.direction
-        shown = "no difference is shown" if alone == "cannot say" else f"{alone} by itself, not shown in the family"
+        shown = "no difference is shown"
+        if alone != "cannot say":
+            shown = f"HICRA is {alone} by itself, which is not shown when all controls are judged together"
         return f"{shown} ({figures})"
     return f"HICRA is {row.verdict} ({figures})"
 
@@ -201,7 +213,7 @@ def primary_table(design: Design, family: Sequence[PrimaryRow]) -> list[str]:
         "",
         *table_head(
             [
-                *("less", "difference", "above 0", "p", "Holm's p", "verdict", "for these start models"),
+                *("less", "its credit", "difference", "above 0", "p", "Holm's p", "verdict", "for these start models"),
                 *("found with 80 %", "as the first of the family"),
             ]
         ),
@@ -211,21 +223,42 @@ def primary_table(design: Design, family: Sequence[PrimaryRow]) -> list[str]:
         above = f"{row.interval.n_above} of {row.interval.n}"
         cells = [
             row.control,
+            CREDITS[row.control],
             _interval(row.interval),
             above,
             format_p_value(row.interval.p),
             format_p_value(row.holm_p),
         ]
-        lines.append(table_line([*cells, row.verdict, _interval(row.given_starts), *detectable]))
+        cells.append(row.verdict + _by_itself(row))
+        lines.append(table_line([*cells, _interval(row.given_starts), *detectable]))
     return [
         *lines,
         "",
+        "HICRA's credit is A + alpha abs(A) on planning tokens and A on all others, which is scale and push together "
+        "([what HICRA does](../docs/what_hicra_does.md)). A is GRPO's advantage, p the share of right responses in a "
+        "group, sigma their deviation; alpha stands behind the names. "
         "Mean of run: share of right responses over all steps, 12,800 responses. Differences are paired by seed and "
         "start model; brackets are 95 % intervals over both factors (`sgram.statistics.crossed_interval`; coverage "
-        ".94 to .99 for 4 x 3, README of the benchmarks). The column for these start models has Student's interval "
-        "over seeds: it says nothing of other start models. The last two columns are the smallest true differences "
-        "that a test finds with 80 % probability at the observed variances, by itself and at the level of Holm's "
-        "first step.",
+        ".94 to .99 for 4 x 3, .95 to .99 for 4 x 5, README of the benchmarks). The column for these start models has "
+        "Student's interval over seeds: it says nothing of other start models. The last two columns are the smallest "
+        "true differences that a test finds with 80 % probability at the observed variances, by itself and at the "
+        "level of Holm's first step.",
+        "",
+        *_first_look(design),
+    ]
+
+
+def _first_look(design: Design) -> list[str]:
+    """Return what the family said before start models were added, if there are runs of added ones."""
+    added = [start for start in design.starts if start not in FIRST_STARTS]
+    if not added or not any(record.start in added for record in design.runs(TREATMENT)):
+        return []
+    rows = primary_family(design._replace(starts=FIRST_STARTS))
+    looks = "; ".join(f"{row.control} {_interval(row.interval)}" for row in rows)
+    return [
+        f"Start models {_list(added)} were added when the result from {_list(FIRST_STARTS)} was known, to narrow the "
+        "intervals; rates were not chosen again, and p values are not corrected for the second look. From the first "
+        f"{len(FIRST_STARTS)} start models, HICRA less each control: {looks}.",
         "",
     ]
 
@@ -239,7 +272,12 @@ def claims_table(design: Design, family: Sequence[PrimaryRow]) -> list[str]:
         for name in ("semantic entropy", "planning entropy", "right method", "maj@16")
     )
     rows = [
-        ("HICRA learns faster than GRPO (mean of run)", answers[baseline.verdict], _interval(baseline.interval)),
+        (
+            "HICRA learns faster than GRPO (mean of run)",
+            answers[baseline.verdict] + _by_itself(baseline),
+            _interval(baseline.interval)
+            + ("" if baseline.holm_p is None else f", Holm's p {format_p_value(baseline.holm_p)}"),
+        ),
         _entropy_claim(semantic, planning),
         ("Strategic errors fall more under HICRA (right method, held out)", *_answer(method)),
         ("HICRA's maj@16 is above GRPO's", *_answer(majority)),
@@ -254,6 +292,12 @@ def claims_table(design: Design, family: Sequence[PrimaryRow]) -> list[str]:
         "models, p values with Holm's correction among all exploratory comparisons of their kind (tables below).",
         "",
     ]
+
+
+def _by_itself(row: PrimaryRow) -> str:
+    """Return what the comparison says by itself where the family cannot say anything."""
+    alone = row.interval.direction
+    return f" ({alone} by itself)" if row.verdict == "cannot say" != alone else ""
 
 
 class Exploratory(NamedTuple):
@@ -313,7 +357,7 @@ def _regularizer_claims(design: Design) -> list[tuple[str, str, str]]:
 
 
 def _regularizer_interval(design: Design, arm: str) -> MeanInterval:
-    return pair_interval(design.differences(arm, BASELINE, lambda record: record.mean_of_run))
+    return pair_interval(design.differences(arm, BASELINE, mean_of_run))
 
 
 def arms_table(design: Design, cosines: Cosines) -> list[str]:
@@ -381,7 +425,7 @@ def rates_table(design: Design) -> list[str]:
 def exploratory_tables(design: Design) -> list[str]:
     """Return every arm less GRPO in the exploratory measures."""
     others = [arm for arm in design.arms if arm != BASELINE]
-    lines = ["## Exploratory: each arm less GRPO at the end of a run", "", *table_head(["arm", *MEASURES])]
+    lines = ["## Exploratory: each arm less GRPO", "", *table_head(["arm", *MEASURES])]
     tables = {name: _exploratory(design, others, name) for name in MEASURES}
     for arm in others:
         cells = []
@@ -396,8 +440,8 @@ def exploratory_tables(design: Design) -> list[str]:
     return [
         *lines,
         "",
-        "95 % intervals over seeds and start models; higher and lower are said where Holm's p within the column is "
-        "below .05.",
+        "Mean of run, then measures of the end of a run. 95 % intervals over seeds and start models; higher and lower "
+        "are said where Holm's p within the column is below .05.",
         "",
     ]
 
