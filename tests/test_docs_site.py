@@ -75,6 +75,17 @@ def test_links_between_site_and_repository_are_rewritten_as_documented():
     assert doctest.testmod(load_script("site_build/repository_pages.py")) == (0, 1)
 
 
+def test_every_picture_of_a_page_is_shown_in_the_site():
+    script = load_script("site_build/repository_pages.py")
+    pages = {**{f"docs/{page}": page for page in PAGES}, **{path: page for page, path in script.PAGES.items()}}
+    for path, page in pages.items():
+        text = (ROOT / path).read_text(encoding="utf-8")
+        in_repository, in_site = (
+            re.findall(r"!\[([^\]]*)\]\(", version) for version in (text, script.rewrite_links(text, path, page))
+        )
+        assert (path, in_site) == (path, in_repository)
+
+
 def test_the_reference_has_every_public_name():
     objects = [resolve(name) for names in REFERENCE.values() for name in names]
     objects += [value for module in objects if isinstance(module, ModuleType) for value in vars(module).values()]

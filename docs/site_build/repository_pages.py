@@ -14,6 +14,8 @@ PAGES = {
     "project/easy_testbed_comparison.md": "benchmarks/easy_testbed_comparison.md",
     "project/entropy_regularizers.md": "benchmarks/entropy_regularizers.md",
     "project/error_guideline.md": "data/error_guideline.md",
+    "project/evolve_testbed.md": "benchmarks/evolve_testbed.md",
+    "project/testbed_phases.md": "benchmarks/testbed_phases.md",
     "project/training_comparison.md": "benchmarks/training_comparison.md",
 }
 """Path in the site -> path in the repository."""
@@ -25,6 +27,7 @@ OTHER_FILES = {"project/sample_report.html": "reports/sample/report.html"} | {
         "easy_testbed_curves.png",
         "easy_testbed_differences.png",
         "entropy_regularizers.png",
+        "evolve_testbed.png",
         "mining_parts.png",
         "training_comparison.png",
     )

@@ -3,15 +3,28 @@
 All numbers come from tables of the analysis.
 """
 
+import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sgram.analysis.collect_traces import RUNS_SCOPE
 from sgram.analysis.measure import Measure, Quantity
 from sgram.analysis.table import Record, Table, build_table
 from sgram.analysis.table_columns import count, interval, number, share, text
 from sgram.analysis.trace_counts import SGS
-from sgram.statistics import Estimate
+from sgram.statistics import LEVEL, Estimate
+from sgram.statistics.student import t_quantile
 
+BEYOND = ("above the placebos", "below the placebos")
+NOT_SHOWN = "no difference shown"
+NO_INTERVAL = "no interval"
+"""Verdict if the SGs have no interval."""
+ONE_DRAW = "one draw only"
+"""Verdict if the placebo has fewer than two draws."""
+EQUAL_DRAWS = "all draws are equal"
+_EQUAL = 1e-9
+"""Draws that differ by less, relative to their mean or 1, are equal."""
 _SCALE_WIDTH = 1000
 _SCALE_MARGIN = 0.06
 """Part of the range that is left free at either end of a scale."""
@@ -30,11 +43,12 @@ class PlaceboComparison:
 def compare_with_placebos(measures: Sequence[Measure], tables: Mapping[str, Table]) -> list[PlaceboComparison]:
     """Return every quantity that `tables` hold for SGs and for placebos.
 
-    Measures that the report does not show have no comparison.
+    Measures that the report does not show have no comparison. The number of draws is that of the table "placebo";
+    without it, the least that can have such a mean and such ends.
 
     >>> from sgram.analysis.measures.entropies import CONDITIONAL_ENTROPY
     >>> rows = [{"source": "m", "list": "SGs", "value": 2.5, "low": 2.25, "high": 2.75},
-    ...         {"source": "m", "list": "placebo", "value": 1.5, "low": 1.25, "high": 1.75}]
+    ...         {"source": "m", "list": "placebo", "value": 1.5, "low": 1.4, "high": 1.55}]
     >>> tables = {"conditional_entropy": build_table("conditional_entropy", "", CONDITIONAL_ENTROPY.columns, rows)}
     >>> (comparison,) = compare_with_placebos([CONDITIONAL_ENTROPY], tables)
     >>> comparison.table.records()[0]["verdict"]
@@ -46,18 +60,28 @@ def compare_with_placebos(measures: Sequence[Measure], tables: Mapping[str, Tabl
         if measure.section and measure.name in tables
         for quantity in measure.quantities
     ]
-    comparisons = (_compare(f"beside_{number}", *pair) for number, pair in enumerate(quantities, 1))
+    n_drawn = _count_draws(tables)
+    comparisons = (_compare(f"beside_{number}", *pair, n_drawn) for number, pair in enumerate(quantities, 1))
     return [comparison for comparison in comparisons if comparison is not None]
 
 
-def _compare(name: str, table: Table, quantity: Quantity) -> PlaceboComparison | None:
+def _count_draws(tables: Mapping[str, Table]) -> dict[str, int]:
+    """Return the number of placebos that were drawn for each scope of texts, of several lexicons the least."""
+    draws: dict[str, dict[str, set[float | None]]] = defaultdict(lambda: defaultdict(set))
+    for row in tables["placebo"].records() if "placebo" in tables else ():
+        if row.get("met"):
+            draws[row.text("texts")][row.text("lexicon")].add(row.number("draw"))
+    return {scope: min(map(len, by_lexicon.values())) for scope, by_lexicon in draws.items()}
+
+
+def _compare(name: str, table: Table, quantity: Quantity, n_drawn: Mapping[str, int]) -> PlaceboComparison | None:
     """Return a row for each set of traces that has a value for the SGs and for the placebos; None without any."""
-    pairs = [
-        (" · ".join(filter(None, map(row.text, quantity.keys))), quantity.estimate(row), quantity.estimate(placebo))
+    rows = [
+        (row, quantity.estimate(row), quantity.estimate(placebo))
         for row, placebo in quantity.pairs(table)
         if placebo is not None and placebo.number(quantity.value) is not None
     ]
-    if not pairs:
+    if not rows:
         return None
     column = share if quantity.is_share(table) else number
     unit = f", {quantity.unit}" if quantity.unit not in ("", "share") else ""
@@ -69,35 +93,95 @@ def _compare(name: str, table: Table, quantity: Quantity) -> PlaceboComparison |
         column("placebo", "random grams, mean over the draws"),
         column("draws_low", "smallest and largest draw of the placebo"),
         column("draws_high", "its largest draw"),
-        text("verdict", "how the interval of the SGs lies to the draws of the placebo"),
+        text(
+            "verdict",
+            "how the SGs lie to the placebos: beyond them if their interval shares no point with the draws, and their "
+            "value lies outside the 95 % prediction interval of one more draw",
+        ),
     )
     records = [
         {
-            "of": subject,
+            "of": " · ".join(filter(None, map(row.text, quantity.keys))),
             **interval(sgs, "SGs"),
             "placebo": placebo.value,
             "draws_low": placebo.low,
             "draws_high": placebo.high,
-            "verdict": _verdict(sgs, placebo),
+            "verdict": _verdict(sgs, placebo, n_drawn.get(row.text("source"), n_drawn.get(RUNS_SCOPE, 0))),
         }
-        for subject, sgs, placebo in pairs
+        for row, sgs, placebo in rows
     ]
     title = f"{quantity.title[:1].upper()}{quantity.title[1:]}{unit}"
-    return PlaceboComparison(build_table(name, title, columns, records), _positions(pairs))
+    return PlaceboComparison(
+        build_table(name, title, columns, records), _positions([estimates for _, *estimates in rows])
+    )
 
 
-def _verdict(sgs: Estimate, placebo: Estimate) -> str:
-    """Return how the interval of the SGs lies to the range of the placebos."""
-    if sgs.ends is None or placebo.ends is None:
-        return "no interval"
-    if sgs.ends[0] > placebo.ends[1]:
-        return "above the placebos"
-    return "below the placebos" if sgs.ends[1] < placebo.ends[0] else "no difference shown"
+def _verdict(sgs: Estimate, placebo: Estimate, n_drawn: int) -> str:
+    """Return how the SGs lie to the placebo; `n_drawn` is its number of draws, 0 if it is not known.
+
+    A random lexicon lies outside the range of three others with probability 1/2. Beyond the placebo is therefore only
+    what also lies outside the 95 % prediction interval of one more draw.
+    """
+    if placebo.value is None or placebo.ends is None:
+        return ONE_DRAW
+    half_width = _prediction_half_width(placebo.value, *placebo.ends, n_drawn)
+    if half_width is None:
+        return EQUAL_DRAWS
+    if sgs.value is None or sgs.ends is None:
+        return NO_INTERVAL
+    above, below = BEYOND
+    if sgs.ends[0] > placebo.ends[1] and sgs.value > placebo.value + half_width:
+        return above
+    return below if sgs.ends[1] < placebo.ends[0] and sgs.value < placebo.value - half_width else NOT_SHOWN
 
 
-def _positions(pairs: Sequence[tuple[str, Estimate, Estimate]]) -> tuple[tuple[int, ...], ...]:
+def _prediction_half_width(mean: float, low: float, high: float, n_drawn: int) -> float | None:
+    """Return half the width of the 95 % prediction interval of one more draw; None if the draws are equal.
+
+    It is t(.975; n-1) · s · √(1 + 1/n), for normal draws. Tables hold the mean of the draws and their ends. These
+    determine two or three draws; of more, s is the largest standard deviation that they allow, so that the interval is
+    too wide rather than too narrow.
+
+    >>> round(_prediction_half_width(2.0, 1.0, 3.0, 2), 2)  # 12.71 · √2 · √1.5
+    22.01
+    """
+    least_gap = min(mean - low, high - mean)
+    if least_gap <= _EQUAL * max(1.0, abs(mean)):
+        return None
+    # n draws with these ends have a mean at least (high - low) / n away from either end; two draws meet in the middle
+    n_least = math.ceil((high - low) / least_gap - 1e-6)
+    n = n_least if n_least == 2 else max(n_least, n_drawn)
+    draws = _widest_draws(mean, low, high, n)
+    standard_deviation = math.sqrt(math.fsum((draw - mean) ** 2 for draw in draws) / (n - 1))
+    return _t_quantile(n - 1) * standard_deviation * math.sqrt(1 + 1 / n)
+
+
+def _widest_draws(mean: float, low: float, high: float, n: int) -> list[float]:
+    """Return the `n` draws from `low` to `high` with that mean that spread most: all but one at the ends.
+
+    >>> _widest_draws(2.5, 1.0, 5.0, 3), _widest_draws(2.25, 1.0, 5.0, 4)
+    ([5.0, 1.5, 1.0], [5.0, 2.0, 1.0, 1.0])
+    """
+    n_high, rest = divmod(n * (mean - low) / (high - low), 1)
+    return [high] * int(n_high) + [low + rest * (high - low)] + [low] * (n - int(n_high) - 1)
+
+
+def _t_quantile(freedom: int) -> float:
+    """Return the 97.5 % quantile of Student's t: exact for 1 and 2 degrees of freedom, within .3 % for more.
+
+    It needs no scipy, which a report does not require.
+
+    >>> round(_t_quantile(1), 3), round(_t_quantile(2), 3)
+    (12.706, 4.303)
+    """
+    if freedom == 1:
+        return math.tan(math.pi * LEVEL / 2)
+    return LEVEL * math.sqrt(2 / (1 - LEVEL**2)) if freedom == 2 else t_quantile(freedom)
+
+
+def _positions(pairs: Sequence[Sequence[Estimate]]) -> tuple[tuple[int, ...], ...]:
     """Return the positions of each row on the scale of all; a missing end has the position of its value."""
-    rows = [(*ends_and_value(sgs), *ends_and_value(placebo)) for _, sgs, placebo in pairs]
+    rows = [(*ends_and_value(sgs), *ends_and_value(placebo)) for sgs, placebo in pairs]
     low, high = min(map(min, rows)), max(map(max, rows))
     margin = (high - low) * _SCALE_MARGIN or 1.0
     width = high - low + 2 * margin

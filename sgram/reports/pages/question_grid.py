@@ -16,7 +16,15 @@ from sgram.analysis.step_series import AT_MOST
 from sgram.analysis.trace_counts import PLACEBO, SGS
 from sgram.reports.pages.grid_levels import GridLevel, find_finding, find_level
 from sgram.reports.pages.grid_pictures import GridCurve, GridDot, GridScale, draw_curve, draw_dot
-from sgram.reports.pages.placebo_comparison import PlaceboComparison, ends_and_value
+from sgram.reports.pages.placebo_comparison import (
+    BEYOND,
+    EQUAL_DRAWS,
+    NO_INTERVAL,
+    NOT_SHOWN,
+    ONE_DRAW,
+    PlaceboComparison,
+    ends_and_value,
+)
 from sgram.reports.questions import QUESTIONS, ReportQuestion, StepPoint, read_steps
 from sgram.reports.wording import StatementGroup, word
 from sgram.reports.words import Words, estimate_words
@@ -261,30 +269,61 @@ def _name_beyond(beyond: Sequence[str], not_beyond: Sequence[str]) -> str:
     return "; ".join(parts)
 
 
+_NOT_COMPARED: Mapping[str, str] = {
+    NO_INTERVAL: "too few SGs or problems to compare",
+    ONE_DRAW: "one draw of random phrases says not how far they differ",
+    EQUAL_DRAWS: "all draws of random phrases are equal",
+}
+"""Verdict on a quantity that cannot be compared -> the reason."""
+
+
+def _reason_for_no_comparison(analysis: "Analysis", source: str, verdicts: Iterable[str]) -> str:
+    """Return why no quantity of a source can be compared with random phrases; `verdicts` are those on its quantities.
+
+    Without verdicts, the SGs or the random phrases have no value, or there are no random phrases.
+    """
+    reasons = dict.fromkeys(_NOT_COMPARED[verdict] for verdict in verdicts)
+    if reasons:
+        return "; ".join(reasons)
+    has_placebo = any(
+        table.records(source=source, list=PLACEBO)
+        for table in analysis.tables.values()
+        if {"source", "list"} <= set(table.names)
+    )
+    return _NOT_COMPARED[NO_INTERVAL] if has_placebo else "no random phrases stand beside it"
+
+
 def _placebo_row(analysis: "Analysis", comparisons: Sequence[PlaceboComparison]) -> GridRow:
     """Return in how many quantities the lexicon lies beyond random phrases, and in which not, for each source."""
     beyond: dict[str, list[str]] = {source: [] for source in analysis.sources}
     not_beyond: dict[str, list[str]] = {source: [] for source in analysis.sources}
+    not_compared: dict[str, list[str]] = {source: [] for source in analysis.sources}
     for comparison in comparisons:
         title = comparison.table.title
         for row in comparison.table.records():
             source, *others = row.text("of").split(" · ")
-            if source in beyond and row.text("verdict") != "no interval":
+            verdict = row.text("verdict")
+            if source not in beyond:
+                continue
+            if verdict in (*BEYOND, NOT_SHOWN):
                 name = f"{title[:1].lower()}{title[1:]}".partition(",")[0]  # without its unit
-                names = not_beyond if row.text("verdict") == "no difference shown" else beyond
+                names = beyond if verdict in BEYOND else not_beyond
                 names[source].append(f"{name} ({', '.join(others)})" if others else name)
+            else:
+                not_compared[source].append(verdict)
     cells: list[GridCell | None] = []
     for source in analysis.sources:
         n_beyond = len(beyond[source])
         n_compared = n_beyond + len(not_beyond[source])
         if not n_compared:
-            cells.append(GridCell((), "?", "cannot say", "no random phrases stand beside it", tone="unknown"))
+            reason = _reason_for_no_comparison(analysis, source, not_compared[source])
+            cells.append(GridCell((), "?", "cannot say", reason, tone="unknown"))
             continue
-        verdict = "no" if not n_beyond else "yes" if n_beyond == n_compared else "in part"
+        verdict = "not shown" if not n_beyond else "shown" if n_beyond == n_compared else "shown in part"
         cells.append(
             GridCell(
                 (f"{n_beyond} of {n_compared}",),
-                "≈" if not n_beyond else "≠",
+                "≠" if n_beyond else "",
                 verdict,
                 _name_beyond(beyond[source], not_beyond[source]),
                 tone="up" if n_beyond else "flat",

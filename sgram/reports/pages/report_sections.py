@@ -64,8 +64,10 @@ SECTION_PLANS = (
         "Controls: SGs beside random phrases",
         "A placebo is a lexicon of random phrases that mark the same share of the text. A finding that also holds for "
         "the placebos says nothing about planning. Below, each quantity for the SGs (dot, with its 95 % interval) and "
-        "for the placebos (gray, from the smallest to the largest draw). Over all texts of a lexicon the marked share "
-        "is the same by construction; in a part of them it may differ.",
+        "for the placebos (gray, from the smallest to the largest draw). The SGs lie above or below the placebos if "
+        "their interval shares no point with the draws, and their value lies outside the 95 % prediction interval of "
+        "one more draw: random phrases do so in 5 % of the quantities, so of 20 one does by chance. Over all texts of "
+        "a lexicon the marked share is the same by construction; in a part of them it may differ.",
     ),
     SectionPlan("more", "More measures"),
     SectionPlan("provenance", "Provenance", "What was read, with which settings; the same inputs give the same page."),
