@@ -95,8 +95,8 @@ class Board:
         if kind == "step":
             self._record_step(run, event)
         elif kind == "stage":
-            if event.get("told"):
-                self._tell(run, event["stage"], event["told"])
+            if event.get("note"):
+                self._tell(run, event["stage"], event["note"])
             elif run.stage != event["stage"] and self._live is None:
                 note(f"{run.labels}: {event['stage']}")
             run.stage = event["stage"]

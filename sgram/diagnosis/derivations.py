@@ -79,8 +79,6 @@ class Computation:
     """What the operation gives."""
     result: Fraction
     """What the response says that it gives."""
-    is_plain_slip: bool
-    """Whether it lies in an equation that is wrong in plain numbers."""
 
     @property
     def is_right(self) -> bool:
@@ -140,8 +138,7 @@ def _of_sides(equation: Equation, text: str) -> Iterator[Computation]:
         if tree is None or not values:
             continue
         value = results[0] if results and results[0] in values else values[0]
-        slip = equation.is_plain and not any(map(_is_operation, keys[index + 1 :]))
-        yield Computation(equation.start, equation.end, key, tree, value, results[0] if results else value, slip)
+        yield Computation(equation.start, equation.end, key, tree, value, results[0] if results else value)
 
 
 def _is_operation(key: str) -> bool:

@@ -97,15 +97,6 @@ def read_message(message: Any) -> Conversation:
     return read_conversation([{**message, "role": "assistant"}], prompt_messages="")
 
 
-def message_pieces(message: Any) -> list[Piece]:
-    """Return the pieces of a message of the assistant, its reasoning first. Raise `RowError` if it is no message.
-
-    >>> message_pieces({"role": "assistant", "reasoning_content": "Hmm.", "content": "4"})
-    [('reasoning', 'Hmm.'), ('answer', '4')]
-    """
-    return list(read_message(message).pieces)
-
-
 def has_text(value: Any) -> TypeGuard[str]:
     """Return whether `value` is a string with more than whitespace."""
     return isinstance(value, str) and bool(value.strip())

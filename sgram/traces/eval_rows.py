@@ -2,11 +2,12 @@
 
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sgram.files import excerpt
+from sgram.traces.api_objects import has_words
 from sgram.traces.dialect import Fields
 from sgram.traces.messages import prompt_text, read_conversation
 from sgram.traces.parts import Piece
@@ -179,15 +180,6 @@ def keep_words(traces: Sequence[Fields], reason: Any = None) -> list[Fields]:
 def _has_text(fields: Fields) -> bool:
     text = fields.get("text")
     return bool(text.strip()) if isinstance(text, str) else has_words(fields.get("pieces", ()))
-
-
-def has_words(pieces: Iterable[Piece]) -> bool:
-    """Return whether a piece holds text.
-
-    >>> has_words([("turn", ""), ("answer", " ")]), has_words([("answer", "4")])
-    (False, True)
-    """
-    return any(text.strip() for _, text in pieces)
 
 
 def error_text(error: Any) -> str:

@@ -372,7 +372,7 @@ class TraceReader:
             except RecursionError:
                 outcomes.append(RowError(DEEP_FAULT))
             except UsageError as error:  # of options that do not fit the row
-                raise UsageError(f"{_location(row, file)}: {error}") from error
+                raise UsageError(f"{file.locate(row)}: {error}") from error
         return outcomes or [FailedRowError("row holds no response")]
 
     def _parse(self, row: Row, file: InputFile, report: FileReport) -> tuple[Dialect, list[Fields]]:
@@ -493,7 +493,7 @@ class TraceReader:
                 if isinstance(outcome, RowError):
                     if isinstance(outcome, FailedRowError):
                         report.rows_failed += 1
-                        failure = f"{_location(row, file)}: {excerpt(str(outcome))}"
+                        failure = f"{file.locate(row)}: {excerpt(str(outcome))}"
                         report.first_failure = report.first_failure or failure
                         self._count(report, "rows_skipped")
                         continue
@@ -528,7 +528,7 @@ class TraceReader:
         """Leave out a file of a folder that holds no rollouts, and report what is peculiar about the file."""
         if foreign:
             row, reason = foreign[0]
-            fault = f"{_location(row, file)}: {excerpt(reason)}"
+            fault = f"{file.locate(row)}: {excerpt(reason)}"
             self.report.first_foreign = self.report.first_foreign or fault
             rows_text = f"its first {len(foreign):,} rows" if len(foreign) >= _MAX_FOREIGN else "its rows"
             self._warn([f"{file.name} is left out: none of {rows_text} is a rollout ({excerpt(reason)})"])
@@ -599,7 +599,7 @@ class TraceReader:
 
     def _reject(self, row: Row, file: InputFile, report: FileReport, reason: str) -> None:
         """Count a row as unusable and write it to the quarantine."""
-        location = _location(row, file)
+        location = file.locate(row)
         if self._raises:
             raise InputError(f"{location}: {excerpt(reason)}; correct the row, or read with on_error='quarantine'")
         self._count(report, "rows_quarantined")
@@ -761,11 +761,6 @@ def _is_flat(parts: Any) -> bool:
 
 def _is_flat_part(part: Any) -> bool:
     return type(part) is dict and _NESTED.isdisjoint(map(type, part.values()))
-
-
-def _location(row: Row, file: InputFile) -> str:
-    """Return where a row is, safe to print."""
-    return file.locate(row)
 
 
 def _shortened(row: Row) -> Row:

@@ -8,17 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sgram.traces.aliases import ALIASES, find_column
+from sgram.traces.api_objects import has_words
 from sgram.traces.column_values import number
 from sgram.traces.dialect import Dialect, DialectOptions, Fields, Record
-from sgram.traces.eval_rows import (
-    conversation_text,
-    error_text,
-    has_words,
-    keep_words,
-    mapping,
-    reply_pieces,
-    split_generated,
-)
+from sgram.traces.eval_rows import conversation_text, error_text, keep_words, mapping, reply_pieces, split_generated
 from sgram.traces.fields import as_text, is_number
 from sgram.traces.policy_tokens import PolicyTokens, add_policy_tokens
 from sgram.traces.trace import FailedRowError, RowError, json_type

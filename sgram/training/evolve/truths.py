@@ -21,11 +21,6 @@ class Truths:
             self._problems = {self._normal_form(question_text(problem)): problem for problem in task.fixed_problems()}
         self._held_out = {self._normal_form(question_text(problem)) for problem in task.held_out_problems()}
 
-    @property
-    def knows_questions(self) -> bool:
-        """Whether the truth of every question is known."""
-        return isinstance(self._task, EvolveTaskWithTruth)
-
     def read_question(self, question: str) -> QuestionTruth | None:
         """Return the truth of a question; None if the task does not know it."""
         if isinstance(self._task, EvolveTaskWithTruth):

@@ -173,7 +173,7 @@ def _train(config: RunConfig, directory: Path, on_progress: ProgressCallback, ra
             model, tokenizer = setup.load_start_model(config, task, on_progress)
         policy = setup.make_policy(model, tokenizer, config)
         for sentence in setup.describe_start(config, policy):
-            on_progress({"stage": "start", "told": sentence})
+            on_progress({"stage": "start", "note": sentence})
         checkpoint = latest_checkpoint(directory)
         if checkpoint is None:
             ranks.on_main(lambda: setup.check_start(policy, task))
@@ -206,7 +206,7 @@ def _train(config: RunConfig, directory: Path, on_progress: ProgressCallback, ra
         final = evaluate(policy)
         log.write()
         for note in setup.task_notes(task):
-            on_progress({"stage": "measuring", "told": note})
+            on_progress({"stage": "measuring", "note": note})
         document = {
             **_FORMAT,
             "start": start.to_json(),

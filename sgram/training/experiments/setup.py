@@ -247,7 +247,7 @@ def _mine_lexicon(
             if share is not None
         )
         note += f"; against the true planning spans: {measures or 'no token is marked'}"
-    on_progress({"stage": "mining", "told": note})
+    on_progress({"stage": "mining", "note": note})
     return lexicon
 
 

@@ -350,8 +350,8 @@ def adapted(tmp_path_factory):
 
 def test_prompts_are_chats_where_the_tokenizer_has_a_template_and_the_run_says_so(adapted):
     config, root, result, progress = adapted
-    told = [row["told"] for row in progress if row.get("stage") == "start"]
-    assert told == [f"prompts are chats, by the chat template of {root / 'base'}; --no-chat sends plain text"]
+    notes = [row["note"] for row in progress if row.get("stage") == "start"]
+    assert notes == [f"prompts are chats, by the chat template of {root / 'base'}; --no-chat sends plain text"]
     assert result.chat
     assert json.loads((result.directory / "result.json").read_bytes())["chat"] is True
     assert json.loads((result.directory / "run.json").read_bytes())["config"]["chat"] is None
