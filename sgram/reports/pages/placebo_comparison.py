@@ -151,19 +151,21 @@ def _prediction_half_width(mean: float, low: float, high: float, n_drawn: int) -
     # n draws with these ends have a mean at least (high - low) / n away from either end; two draws meet in the middle
     n_least = math.ceil((high - low) / least_gap - 1e-6)
     n = n_least if n_least == 2 else max(n_least, n_drawn)
-    draws = _widest_draws(mean, low, high, n)
-    standard_deviation = math.sqrt(math.fsum((draw - mean) ** 2 for draw in draws) / (n - 1))
-    return _t_quantile(n - 1) * standard_deviation * math.sqrt(1 + 1 / n)
+    return _t_quantile(n - 1) * _largest_deviation(mean, low, high, n) * math.sqrt(1 + 1 / n)
 
 
-def _widest_draws(mean: float, low: float, high: float, n: int) -> list[float]:
-    """Return the `n` draws from `low` to `high` with that mean that spread most: all but one at the ends.
+def _largest_deviation(mean: float, low: float, high: float, n: int) -> float:
+    """Return the standard deviation of the `n` draws with that mean and these ends that spread most.
 
-    >>> _widest_draws(2.5, 1.0, 5.0, 3), _widest_draws(2.25, 1.0, 5.0, 4)
-    ([5.0, 1.5, 1.0], [5.0, 2.0, 1.0, 1.0])
+    All draws but one are at the ends.
+
+    >>> round(_largest_deviation(2.25, 1.0, 5.0, 4), 3)  # of 5, 2, 1, 1: √(10.75 / 3)
+    1.893
     """
     n_high, rest = divmod(n * (mean - low) / (high - low), 1)
-    return [high] * int(n_high) + [low + rest * (high - low)] + [low] * (n - int(n_high) - 1)
+    inner, n_low = low + rest * (high - low), n - n_high - 1
+    squares = n_high * (high - mean) ** 2 + (inner - mean) ** 2 + n_low * (low - mean) ** 2
+    return math.sqrt(squares / (n - 1))
 
 
 def _t_quantile(freedom: int) -> float:

@@ -271,7 +271,7 @@ def _name_beyond(beyond: Sequence[str], not_beyond: Sequence[str]) -> str:
 
 _NOT_COMPARED: Mapping[str, str] = {
     NO_INTERVAL: "too few SGs or problems to compare",
-    ONE_DRAW: "one draw of random phrases says not how far they differ",
+    ONE_DRAW: "one draw of random phrases has no spread",
     EQUAL_DRAWS: "all draws of random phrases are equal",
 }
 """Verdict on a quantity that cannot be compared -> the reason."""

@@ -66,8 +66,9 @@ SECTION_PLANS = (
         "the placebos says nothing about planning. Below, each quantity for the SGs (dot, with its 95 % interval) and "
         "for the placebos (gray, from the smallest to the largest draw). The SGs lie above or below the placebos if "
         "their interval shares no point with the draws, and their value lies outside the 95 % prediction interval of "
-        "one more draw: random phrases do so in 5 % of the quantities, so of 20 one does by chance. Over all texts of "
-        "a lexicon the marked share is the same by construction; in a part of them it may differ.",
+        "one more draw. Each quantity has a false-alarm rate of 5 %: of 20 quantities one lies beyond the placebos by "
+        "chance. Over all texts of a lexicon the marked share is the same by construction; in a part of them it may "
+        "differ.",
     ),
     SectionPlan("more", "More measures"),
     SectionPlan("provenance", "Provenance", "What was read, with which settings; the same inputs give the same page."),

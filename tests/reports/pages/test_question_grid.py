@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from sgram.analysis import AnalysisConfig, analyze
@@ -9,12 +10,14 @@ from sgram.analysis.arms import ArmContrast
 from sgram.analysis.findings import Change, Finding, Level
 from sgram.analysis.table import build_table
 from sgram.files import data_path
+from sgram.lexicon import Lexicon
 from sgram.reports.pages.grid_pictures import HEIGHT, WIDTH
 from sgram.reports.pages.placebo_comparison import compare_with_placebos
 from sgram.reports.pages.question_grid import build_grid
 from sgram.reports.pages.report_alerts import find_alerts
 from sgram.reports.wording import group_statements
 from sgram.statistics import Estimate
+from sgram.traces import Trace
 from tests.builders.report_analyses import column
 
 CURVE_COLUMNS = (
@@ -22,6 +25,7 @@ CURVE_COLUMNS = (
     *(column(name, "number") for name in ("step", "value")),
     *(column(name) for name in ("series", "list")),
 )
+LEXICON = Lexicon.from_grams(["wait", "ba"])
 ACCURACY = Change(name="accuracy over training", subject="accuracy", series="pass@1")
 
 
@@ -71,7 +75,9 @@ def test_a_source_without_the_series_has_no_answer_and_a_row_without_answers_is_
     grid = grid_of(hand_made(curve("a", [0.0, 1.0]), [risen("a", 0.0, 1.0)]))
     assert [row.name for row in grid.rows] == ["accuracy", "placebo"]
     assert grid.rows[0].cells[1] is None
-    assert [cell.verdict for cell in grid.rows[1].cells] == ["cannot say", "cannot say"]
+    assert [(cell.verdict, cell.detail) for cell in grid.rows[1].cells] == [
+        ("cannot say", "no random phrases stand beside it")
+    ] * 2
 
 
 def level(name, source, value, low, high):
@@ -238,21 +244,79 @@ def test_the_change_of_a_kind_with_undecided_traces_is_no_single_number(verdict,
     assert cell.detail == detail
 
 
-def test_the_quantities_on_both_sides_of_random_phrases_are_named():
+def placebo_cells(*quantities, rows=()):
+    """Return the cells of "Is it the planning tokens?" of a and b; a quantity is its title and (source, verdict)s."""
     columns = (column("of"), column("verdict"))
-    tables = [
-        build_table("beside", title, columns, [{"of": of, "verdict": verdict} for of, verdict in rows])
-        for title, rows in (
-            ("Entropy of what follows, nats", [("a", "above the placebos"), ("b", "no difference shown")]),
-            ("Semantic entropy, nats", [("a", "no difference shown"), ("b", "no interval")]),
+    comparisons = [
+        SimpleNamespace(
+            table=build_table("beside", title, columns, [{"of": of, "verdict": verdict} for of, verdict in verdicts])
         )
+        for title, *verdicts in quantities
     ]
-    comparisons = [SimpleNamespace(table=table) for table in tables]
-    rows = [*curve("a", [0.0, 1.0]), *curve("b", [0.0, 1.0])]
-    grid = build_grid(hand_made(rows, [risen("a", 0.0, 1.0)]), comparisons)
-    of_a, of_b = next(row for row in grid.rows if row.name == "placebo").cells
-    assert (of_a.numbers, of_a.detail) == (("1 of 2",), "entropy of what follows; not semantic entropy")
-    assert (of_b.numbers, of_b.detail) == (("0 of 1",), "not entropy of what follows")
+    steps = [*curve("a", [0.0, 1.0]), *curve("b", [0.0, 1.0]), *rows]
+    grid = build_grid(hand_made(steps, [risen("a", 0.0, 1.0)]), comparisons)
+    return next(row for row in grid.rows if row.name == "placebo").cells
+
+
+def test_the_quantities_on_both_sides_of_random_phrases_are_named():
+    of_a, of_b = placebo_cells(
+        ("Entropy of what follows, nats", ("a", "above the placebos"), ("b", "no difference shown")),
+        ("Semantic entropy, nats", ("a", "no difference shown"), ("b", "no interval")),
+    )
+    assert (of_a.numbers, of_a.sign, of_a.verdict) == (("1 of 2",), "≠", "shown in part")
+    assert of_a.detail == "entropy of what follows; not semantic entropy"
+    # no sign: that no difference is shown does not make both equal
+    assert (of_b.numbers, of_b.sign, of_b.verdict) == (("0 of 1",), "", "not shown")
+    assert of_b.detail == "not entropy of what follows"
+
+
+def test_planning_tokens_are_shown_if_every_quantity_lies_beyond_random_phrases():
+    cell, _ = placebo_cells(("Perplexity", ("a", "below the placebos"), ("a · wrong", "above the placebos")))
+    assert (cell.numbers, cell.verdict, cell.detail) == (("2 of 2",), "shown", "perplexity, perplexity (wrong)")
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "reason"),
+    [
+        (["no interval"] * 2, "too few SGs or problems to compare"),
+        (["one draw only"] * 2, "one draw of random phrases has no spread"),
+        (
+            ["no interval", "all draws are equal"],
+            "too few SGs or problems to compare; all draws of random phrases are equal",
+        ),
+    ],
+)
+def test_quantities_that_cannot_be_compared_say_why(verdicts, reason):
+    cell, _ = placebo_cells(("Perplexity", *(("a", verdict) for verdict in verdicts)))
+    assert (cell.numbers, cell.sign, cell.verdict, cell.detail) == ((), "?", "cannot say", reason)
+
+
+def test_only_a_source_without_rows_of_random_phrases_has_none_beside_it():
+    random_phrases = curve("a", [0.0, 1.0], "semantic entropy", "placebo")
+    of_a, of_b = placebo_cells(rows=random_phrases)
+    assert (of_a.verdict, of_a.detail) == ("cannot say", "too few SGs or problems to compare")
+    assert (of_b.verdict, of_b.detail) == ("cannot say", "no random phrases stand beside it")
+
+
+@pytest.mark.parametrize(
+    ("n_placebos", "n_problems", "reason"),
+    [
+        (0, 20, "no random phrases stand beside it"),
+        (1, 20, "one draw of random phrases has no spread"),
+        (3, 1, "too few SGs or problems to compare"),
+    ],
+)
+def test_the_reason_is_that_of_the_analysis(n_placebos, n_problems, reason, tmp_path):
+    LEXICON.save(tmp_path / "lexicon.json")
+    rng = np.random.default_rng(0)
+    words = np.array(["wait", *(f"{first}{second}" for first in "bcdfg" for second in "aeiou")])
+    traces = [
+        Trace(id=str(number), group=str(number % n_problems), text=" ".join(rng.choice(words, 120)), model="m")
+        for number in range(40)
+    ]
+    config = AnalysisConfig(lexicon=str(tmp_path / "lexicon.json"), n_placebos=n_placebos, n_draws=20)
+    (row,) = [row for row in grid_of(analyze(traces, config)).rows if row.name == "placebo"]
+    assert [(cell.verdict, cell.detail) for cell in row.cells] == [("cannot say", reason)]
 
 
 def test_more_runs_than_fit_beside_each_other_are_rows():
