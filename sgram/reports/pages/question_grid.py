@@ -213,7 +213,8 @@ def _change_cell(finding: Finding, question: ReportQuestion, curve: GridCurve) -
         pairs = zip(sides, finding.at_most, strict=True)
         numbers = tuple(_range(side.value, most.value, question.unit) for side, most in pairs)
         detail = f"change at least {_text(words)}"
-        if finding.verdict == "cannot say" and finding.estimate is not None and finding.estimate.ends is not None:
+        is_open = finding.verdict not in ("up", "down")
+        if is_open and finding.estimate is not None and finding.estimate.ends is not None:
             low, high = (_text(estimate_words(Estimate(end), unit, signed=True)) for end in finding.estimate.ends)
             detail = f"change between {low.removesuffix(f' {unit}')} and {high}"
     sort_key = None if finding.estimate is None else finding.estimate.value

@@ -224,7 +224,11 @@ def test_a_run_without_the_dashed_line_of_the_others_says_why():
 
 @pytest.mark.parametrize(
     ("verdict", "detail"),
-    [("cannot say", "change between −10.0 and +15.0 points"), ("up", "change at least +5.0 points [−10.0, 15.0]")],
+    [
+        ("cannot say", "change between −10.0 and +15.0 points"),
+        ("no change", "change between −10.0 and +15.0 points"),
+        ("up", "change at least +5.0 points [−10.0, 15.0]"),
+    ],
 )
 def test_the_change_of_a_kind_with_undecided_traces_is_no_single_number(verdict, detail):
     rows = [*curve("a", [0.05, 0.10], "procedural errors"), *curve("a", [0.15, 0.20], "procedural errors, at most")]
