@@ -68,6 +68,29 @@ class _RequestForm:
         return replace(self, optional_fields=tuple(name for name in self.optional_fields if name != names[0]))
 
 
+class _Outbox:
+    """What the requests of a job came to, in order; it stops the job once the first ones have had no reply."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._outcomes: SimpleQueue[Trace | Exception] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._stop = stop
+        self._n_failures, self._has_reply = 0, False
+
+    def put(self, outcome: Trace | Exception) -> None:
+        """Add an outcome. No thread asks again after `MAX_FAILURES` failures without a reply: each may be paid for."""
+        with self._lock:
+            self._outcomes.put(outcome)
+            self._has_reply |= isinstance(outcome, Trace)
+            self._n_failures += isinstance(outcome, UnansweredError)
+            if self._n_failures >= MAX_FAILURES and not self._has_reply:
+                self._stop.set()
+
+    def get(self) -> Trace | Exception:
+        """Return the next outcome, when it is there."""
+        return self._outcomes.get()
+
+
 @dataclass(slots=True, eq=False)
 class EndpointSampler:
     """A model behind an endpoint as a `Sampler`."""
@@ -137,10 +160,10 @@ class EndpointSampler:
         for request in requests:  # an invalid prompt stops the job before anything is paid
             self._prompt(request.problem)
         inbox: SimpleQueue[SampleRequest] = SimpleQueue()
-        outbox: SimpleQueue[Trace | Exception] = SimpleQueue()
         for request in requests:
             inbox.put(request)
         stop = threading.Event()
+        outbox = _Outbox(stop)
         for _ in range(min(self.parallel, len(requests))):
             # daemons: an interrupted job does not wait for replies that may take minutes
             threading.Thread(target=self._work, args=(inbox, outbox, stop), daemon=True).start()
@@ -161,9 +184,7 @@ class EndpointSampler:
         finally:
             stop.set()
 
-    def _work(
-        self, inbox: "SimpleQueue[SampleRequest]", outbox: "SimpleQueue[Trace | Exception]", stop: threading.Event
-    ) -> None:
+    def _work(self, inbox: "SimpleQueue[SampleRequest]", outbox: _Outbox, stop: threading.Event) -> None:
         """Answer requests of `inbox` until it is empty or the job stops."""
         while not stop.is_set():
             try:
