@@ -698,7 +698,7 @@ class _Repeats:
             self._group_sizes[trace.group] += trace.group == prompt_group(trace.step, trace.prompt)
         if self._report.columns.open_answer and trace.group and trace.reference and len(self._references) < _MAX_GROUPS:
             self._has_answers |= self._references.setdefault(trace.group, trace.reference) != trace.reference
-        if trace.group and trace.prompt and len(self._prompts) < _MAX_GROUPS:
+        if trace.group and trace.prompt and max(len(self._prompts), len(self._asked)) < _MAX_GROUPS:
             prompt = hash(trace.prompt)
             self._n_grouped += 1
             self._n_other_prompts += self._prompts.setdefault(trace.group, prompt) != prompt
