@@ -482,7 +482,12 @@ def method_section(design: Design) -> list[str]:
     """Return how it was done, and what it took."""
     matrix = [record for arm in design.arms for record in design.runs(arm)]
     seconds = sorted(record.seconds for record in design.records.values())
-    cost = f"a run took {seconds[0]:.0f} to {seconds[-1]:.0f} s of one core" if seconds else "no run is there"
+    cost = "no run is there"
+    if seconds:
+        cost = (
+            f"a run took {seconds[0]:.0f} to {seconds[-1]:.0f} s on the clock, {statistics.median(seconds):.0f} in the "
+            "middle, on one thread, some beside other work"
+        )
     return [
         "## How",
         "",
