@@ -292,7 +292,20 @@ def _notes(collected: CollectedTraces, inputs: AnalysisInputs, diagnoses: Mappin
         notes.append(
             "If a trace records its error kind (meta.error), this kind is counted; the table diagnoses has ours."
         )
-    return notes + _token_notes(collected, inputs)
+    return notes + _step_notes(counts) + _token_notes(collected, inputs)
+
+
+def _step_notes(counts: TraceCounts) -> list[str]:
+    """Return how many traces no curve shows, for each source of which others have a training step."""
+    notes = []
+    for source, name in enumerate(counts.source_names):
+        n_traces, n_with_step = len(counts.rows(source)), len(counts.rows_with_step(source))
+        if 0 < n_with_step < n_traces:
+            notes.append(
+                f"{n_traces - n_with_step:,} of {n_traces:,} traces of {name} have no step: levels count them, changes "
+                "over training do not."
+            )
+    return notes
 
 
 def _token_notes(collected: CollectedTraces, inputs: AnalysisInputs) -> list[str]:

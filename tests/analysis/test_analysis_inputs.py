@@ -239,3 +239,16 @@ def test_traces_without_a_verdict_are_judged_by_their_reference_unless_it_is_tur
     assert any("2 traces do not say whether they are correct" in note for note in analysis.notes)
     (left,) = analyze([path], replace(QUICK, judge_answers=False)).tables["corpus"].records()
     assert [left[name] for name in names] == [1, 0, 2]
+
+
+def test_traces_that_no_curve_shows_are_counted_in_a_note(tmp_path):
+    stepped = [build_trace(f"a{n}", "wait, so 4", step=n % 2, model="m") for n in range(4)]
+    others = [build_trace(f"b{n}", "wait, so 5", step=None, model="m") for n in range(3)]
+
+    def step_notes(traces):
+        path = write_rollouts(tmp_path, traces)
+        return [note for note in analyze(path, QUICK).notes if "no step" in note]
+
+    (note,) = step_notes(stepped + others)
+    assert note.startswith("3 of 7 traces of m have no step: ")
+    assert step_notes(stepped) == step_notes(others) == []
