@@ -23,8 +23,15 @@ from training_design import (
 )
 from training_records import RunRecord
 
-from sgram.statistics import MeanInterval, crossed_error, detectable_difference, holm, t_interval
-from sgram.training.experiments.compare import complete_pairs, pair_interval
+from sgram.statistics import (
+    MeanInterval,
+    complete_pairs,
+    crossed_error,
+    detectable_difference,
+    holm,
+    pair_interval,
+    t_interval,
+)
 from sgram.training.experiments.comparison_io import format_number, format_p_value
 from sgram.training.experiments.markdown_tables import table_head, table_line
 

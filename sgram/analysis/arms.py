@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sgram.analysis.findings import Change, Finding, FindingContext, Verdict
 from sgram.analysis.table import Table
 from sgram.errors import MissingExtraError
-from sgram.statistics import LEVEL, Direction, Estimate, MeanInterval, crossed_interval, holm, t_interval
+from sgram.statistics import LEVEL, Direction, Estimate, MeanInterval, complete_pairs, holm, pair_interval
 
 _RUN = re.compile(r"(?P<method>.+?), seed (?P<seed>[^\s,]+)(?P<rest>, .+)?", re.DOTALL)
 _START = re.compile(r", warmup_seed (?P<number>\d+)(?=,|$)")
@@ -114,17 +114,14 @@ def _mean_interval(differences: _Differences) -> tuple[MeanInterval, _Difference
     With several start models the interval is over seeds and start models, and seeds that one of them lacks are left
     out; with one start model, or without two complete seeds, it is Student's. Without scipy there is no interval.
     """
-    starts = sorted({start for _, start in differences if start})
-    seeds = sorted({seed for seed, _ in differences if all((seed, start) in differences for start in starts)})
-    is_crossed = len(starts) > 1 and len(seeds) > 1
-    pairs = (
-        {(seed, start): differences[seed, start] for seed in seeds for start in starts} if is_crossed else differences
-    )
-    numbers = list(pairs.values())
+    numbers = {name: index for index, name in enumerate(sorted({name for pair in differences for name in pair}))}
+    grid = {(numbers[seed], numbers[start]): number for (seed, start), number in differences.items()}
     try:
-        if not is_crossed:
-            return t_interval(numbers), pairs
-        grid = {(seeds.index(seed), starts.index(start)): number for (seed, start), number in pairs.items()}
-        return crossed_interval(grid), pairs
+        interval = pair_interval(grid)
     except MissingExtraError as error:
-        return MeanInterval(len(numbers), math.fsum(numbers) / len(numbers), undefined=str(error)), pairs
+        interval = MeanInterval(len(grid), math.fsum(grid.values()) / len(grid), undefined=str(error))
+    complete = complete_pairs(grid)
+    if interval.n == len(grid) != len(complete):  # Student's, over all
+        return interval, differences
+    chosen = [pair for pair in differences if (numbers[pair[0]], numbers[pair[1]]) in complete]
+    return interval, {pair: differences[pair] for pair in chosen}

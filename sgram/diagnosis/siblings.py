@@ -144,7 +144,8 @@ def _has_other_result(operation: Operation, results: Sequence[set[Fraction]]) ->
 
 def _operation_in(work: Work, key: str, result: Fraction) -> Operation | None:
     """Return the first operation of `work` with that key and result; None if it has none."""
-    return next((each for each in work.operations if (each.key, each.result) == (key, result)), None)
+    operations = (operation for operation in work.operations if operation.key == key and operation.result == result)
+    return next(operations, None)
 
 
 def nearest_sibling(wrong: Work, correct_works: Sequence[Work]) -> int:

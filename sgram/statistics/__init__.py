@@ -24,7 +24,14 @@ from sgram.statistics.by_problem import (
     stratified_differences_by_problem,
 )
 from sgram.statistics.corrected_shares import CorrectedShare, corrected_share
-from sgram.statistics.crossed import CrossedError, crossed_error, crossed_interval, detectable_difference
+from sgram.statistics.crossed import (
+    CrossedError,
+    complete_pairs,
+    crossed_error,
+    crossed_interval,
+    detectable_difference,
+    pair_interval,
+)
 from sgram.statistics.differences import difference, mean, p_value
 from sgram.statistics.estimate import NORMAL_95, Estimate, round_number
 from sgram.statistics.interval import Interval, finite_number, read_interval
@@ -45,6 +52,7 @@ __all__ = [
     "MeanInterval",
     "Resamples",
     "Statistic",
+    "complete_pairs",
     "corrected_share",
     "crossed_error",
     "crossed_interval",
@@ -58,6 +66,7 @@ __all__ = [
     "mean",
     "mean_by_problem",
     "p_value",
+    "pair_interval",
     "percentile_interval",
     "ratio_by_problem",
     "ratios_by_problem",

@@ -52,6 +52,33 @@ def crossed_interval(grid: Mapping[tuple[int, int], float]) -> MeanInterval:
     return MeanInterval(len(numbers), mean, mean - half_width, mean + half_width, p_value, n_above)
 
 
+def pair_interval(differences: Mapping[tuple[int, int], float]) -> MeanInterval:
+    """Return the mean of `differences`, (seed, start model) -> number, with its 95 % interval.
+
+    With several start models it is that over seeds and start models, and seeds that one of them lacks are left out;
+    with one start model, or without two complete seeds, it is Student's.
+
+    >>> pair_interval({(0, 0): 0.1, (1, 0): 0.3}).n, pair_interval({(0, 0): 1.0, (0, 1): 2.0, (1, 0): 3.0}).n
+    (2, 3)
+    """
+    grid = complete_pairs(differences)
+    if min(len({seed for seed, _ in grid}), len({start for _, start in grid})) < 2:
+        return t_interval([differences[pair] for pair in sorted(differences)])
+    return crossed_interval(grid)
+
+
+def complete_pairs(differences: Mapping[tuple[int, int], float]) -> dict[tuple[int, int], float]:
+    """Return the `differences` of the seeds that every start model has.
+
+    >>> complete_pairs({(0, 0): 1.0, (0, 1): 2.0, (1, 0): 3.0})
+    {(0, 0): 1.0, (0, 1): 2.0}
+    """
+    starts = {start for _, start in differences}
+    return {
+        pair: number for pair, number in differences.items() if all((pair[0], start) in differences for start in starts)
+    }
+
+
 def crossed_error(grid: Mapping[tuple[int, int], float]) -> CrossedError | None:
     """Return the standard error of the mean of a complete `grid` with two levels or more of both factors.
 

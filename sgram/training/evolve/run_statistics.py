@@ -6,10 +6,9 @@ They are Student's with one start policy; with several, seeds and start policies
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from sgram.statistics import MeanInterval
+from sgram.statistics import MeanInterval, pair_interval
 from sgram.training.evolve.evolve_run import EvolveRun, Quantity
 from sgram.training.evolve.measures import EvolveEvaluation
-from sgram.training.experiments.compare import pair_interval
 
 Runs = Sequence[EvolveRun]
 RunsByArm = Mapping[str, Runs]

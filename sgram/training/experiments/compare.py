@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sgram.errors import UsageError
 from sgram.files import excerpt
 from sgram.frames import Backend, CellKind, build_frame, interval_columns
-from sgram.statistics import LEVEL, Direction, MeanInterval, crossed_interval, holm, t_interval
+from sgram.statistics import LEVEL, Direction, MeanInterval, holm, pair_interval
 from sgram.training.experiments.arms import Arm, choose_controls
 from sgram.training.experiments.matrix import Cell, Failure, ReadFunction, RunFunction, run_matrix
 from sgram.training.experiments.step_log import ProgressCallback
@@ -294,33 +294,6 @@ def paired_differences(
         Difference(arm, control, measure, interval, adjusted_p_values[frozenset((arm, control))])
         for (arm, control), interval in intervals.items()
     ]
-
-
-def pair_interval(differences: Mapping[tuple[int, int], float]) -> MeanInterval:
-    """Return the mean of `differences`, (seed, warm-up seed) -> number, with its 95 % interval.
-
-    With several start models it is that over seeds and start models, and seeds that one of them lacks are left out;
-    with one start model, or without two complete seeds, it is Student's.
-
-    >>> pair_interval({(0, 0): 0.1, (1, 0): 0.3}).n, pair_interval({(0, 0): 1.0, (0, 1): 2.0, (1, 0): 3.0}).n
-    (2, 3)
-    """
-    grid = complete_pairs(differences)
-    if min(len({seed for seed, _ in grid}), len({start for _, start in grid})) < 2:
-        return t_interval([differences[pair] for pair in sorted(differences)])
-    return crossed_interval(grid)
-
-
-def complete_pairs(differences: Mapping[tuple[int, int], float]) -> dict[tuple[int, int], float]:
-    """Return the `differences` of the seeds that every start model has.
-
-    >>> complete_pairs({(0, 0): 1.0, (0, 1): 2.0, (1, 0): 3.0})
-    {(0, 0): 1.0, (0, 1): 2.0}
-    """
-    starts = {start for _, start in differences}
-    return {
-        pair: number for pair, number in differences.items() if all((pair[0], start) in differences for start in starts)
-    }
 
 
 def _fail_if_short(cell: Cell, result: "RunResult", steps: int) -> "RunResult | Failure":

@@ -9,9 +9,9 @@ import pytest
 pytest.importorskip("scipy", reason="intervals need scipy")
 
 from sgram.errors import MissingExtraError, SgramError, UsageError
-from sgram.statistics import crossed_interval, t_interval
+from sgram.statistics import crossed_interval, pair_interval, t_interval
 from sgram.training.experiments.arms import parse_arms
-from sgram.training.experiments.compare import MEASURES, compare, pair_interval, paired_differences
+from sgram.training.experiments.compare import MEASURES, compare, paired_differences
 from sgram.training.experiments.comparison_io import to_json
 from tests.builders.run_examples import METHODS, SETTINGS, Evaluation, config, result
 
